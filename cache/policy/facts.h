@@ -1,0 +1,38 @@
+// cache/policy/facts.h: what a later decision needs to know of a stored response, worked out once when it is stored
+// (RFC 9111 §4.2). Plain data, 64 bytes or less: it lies in every stored response.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "core/base/clock.h"
+
+namespace davenport::policy {
+
+struct StoredFacts {
+  WallSeconds date{};               // Date, or the time of receipt (RFC 9110 §6.6.1)
+  WallSeconds response_time{};      // when the head arrived
+  std::uint32_t initial_age = 0;    // corrected_initial_age, seconds (RFC 9111 §4.2.3), saturated at 2^31
+  std::uint32_t lifetime = 0;       // freshness lifetime, seconds (§4.2.1, §4.2.2), saturated at 2^31
+  std::uint32_t stale_while_revalidate = 0;   // seconds past freshness (RFC 5861 §3); 0: not allowed
+  std::uint32_t stale_if_error = 0;           // (RFC 5861 §4); 0: not allowed
+  std::uint32_t keep = 0;           // seconds of retention past freshness and the stale windows
+  std::uint16_t status = 0;
+  bool must_revalidate = false;     // must-revalidate, proxy-revalidate, s-maxage (§5.2.2.10): never served stale
+  bool no_cache = false;            // stored, but validated at each use (§5.2.2.4)
+  bool immutable = false;           // RFC 8246
+  bool heuristic = false;           // the lifetime was guessed (§4.2.2)
+  bool forced = false;              // the lifetime is the route's
+  bool has_validator = false;       // an ETag (not one of our making) or Last-Modified
+  bool shared_with_authorization = false;     // may answer a request that carries Authorization (§3.5)
+  bool partial = false;             // a stored 206 (§3.3)
+
+  // current_age (§4.2.3). A clock that went backwards counts as no time passed.
+  std::int64_t age(WallSeconds now) const {
+    return std::int64_t{initial_age} + std::max<std::int64_t>(0, (now - response_time).count());
+  }
+  // Seconds of freshness left; negative when stale. 0 is stale: fresh means lifetime > age (§4.2).
+  std::int64_t ttl(WallSeconds now) const { return std::int64_t{lifetime} - age(now); }
+  bool fresh(WallSeconds now) const { return ttl(now) > 0; }
+};
+
+}  // namespace davenport::policy

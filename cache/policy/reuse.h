@@ -1,0 +1,51 @@
+// cache/policy/reuse.h: may this stored response answer this request, now (RFC 9111 §4)? Pure.
+//     Decision d = decide(ask, stored ? &stored->facts() : nullptr, rules, now);
+// The caller has already chosen the variant (vary.h) and knows whether a purge concerns it (purge/index.h).
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "cache/policy/facts.h"
+#include "cache/policy/reason.h"
+#include "config/config.h"
+#include "core/http/message.h"
+
+namespace davenport::policy {
+
+// The caching side of a request, read once (RFC 9111 §5.2.1).
+struct Ask {
+  std::optional<std::uint32_t> max_age, min_fresh, max_stale;   // max_stale without argument: 2^31
+  bool no_cache = false, no_store = false, only_if_cached = false, no_transform = false;
+  bool authorization = false;
+};
+// Cheap where the request has neither Cache-Control nor Pragma nor Authorization: a mask test.
+Ask read_ask(const http::RequestHead& request, const config::CacheRules& rules);
+
+// Must this request go by the store altogether? Decided before the key is made: method, route, cookies, upgrade.
+std::optional<Reason> must_pass(const http::RequestHead& request, const config::CacheRules& rules);
+
+enum class Action : std::uint8_t {
+  serve,               // answer from the store
+  serve_and_refresh,   // answer from the store (stale), and revalidate behind (RFC 5861 §3)
+  validate,            // ask the origin, with the stored validators where there are any
+  fetch,               // nothing usable is stored
+  refuse,              // only-if-cached and nothing to serve: 504
+};
+
+enum class PurgeState : std::uint8_t { valid, soft, hard };   // of the stored response; hard: as if it were not there
+
+struct Decision {
+  Action action = Action::fetch;
+  Reason reason = Reason::uri_miss;
+};
+// `other_variants`: nothing matched, though the key has responses (vary_miss instead of uri_miss).
+Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, bool other_variants,
+                const config::CacheRules& rules, WallSeconds now);
+
+// What went wrong at the origin, for the question whether a stale answer may stand in (RFC 9111 §4.2.4, RFC 5861 §4).
+enum class OriginTrouble : std::uint8_t { error_status /* 500, 502, 503, 504 */, unreachable, slow };
+// The reason to serve `stored` in spite of its staleness, or nullopt where that is forbidden.
+std::optional<Reason> stale_instead(const Ask& ask, const StoredFacts& stored, PurgeState purge, OriginTrouble trouble,
+                                    const config::CacheRules& rules, WallSeconds now);
+
+}  // namespace davenport::policy

@@ -1,0 +1,203 @@
+// config/config.h: everything an operator can say, validated: one immutable value that workers share.
+// It is made by config/load.h from TOML and never changed afterwards; a reload makes another one.
+// Units   sizes end in _bytes, durations are std::chrono; 0 means "no limit" only where a comment says so.
+// Thread  any (const). Owner: std::shared_ptr<const Config>.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/http/parser.h"
+
+namespace davenport::config {
+
+// "127.0.0.1:8080", "[::1]:80", "unix:/run/shop.sock", or (origins only) "name:port".
+struct Address {
+  enum class Kind : std::uint8_t { inet, unix_path, name } kind = Kind::inet;
+  std::string host;          // numeric address without brackets, path, or name
+  std::uint16_t port = 0;
+  std::string text() const;  // as an operator writes it
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+// "10.0.0.0/8", "::1". A peer on a Unix socket matches the network "unix".
+struct Network {
+  bool unix_peer = false;
+  bool v6 = false;
+  unsigned char bytes[16] = {};
+  unsigned prefix_bits = 0;
+  bool contains(std::string_view numeric_address) const;   // an IPv4-mapped IPv6 address is read as IPv4
+};
+
+struct Listener {
+  Address address;
+  bool proxy_protocol = false;                 // a PROXY v1/v2 header is required of each connection
+};
+
+struct ClientLimits {
+  http::HeadLimits head;
+  std::uint64_t body_bytes = 64ull << 20;      // 413 above; 0: no limit
+  Millis head_timeout{10'000};                 // from the first byte of a head to its end: 408
+  Millis body_timeout{30'000};                 // between two pieces of a request's body: 408
+  std::uint64_t min_rate_bytes = 64;           // a second, averaged over the body after body_timeout: 408; 0: none
+  Millis send_timeout{30'000};                 // a client that takes nothing of its answer for so long is closed
+  Millis idle_timeout{60'000};                 // keep-alive
+  std::uint32_t requests_per_connection = 0;   // 0: no limit
+  std::uint32_t connections = 20'000;          // all clients; 503 and close above
+  std::uint32_t connections_per_address = 0;   // 0: no limit; 503 and close above
+  std::uint64_t window_bytes = 256 << 10;      // how much of a body that is not stored is held for a slow reader
+};
+
+enum class Balance : std::uint8_t { round_robin, least_outstanding, consistent_hash };
+
+struct OriginServer {
+  Address address;
+  std::uint32_t weight = 1;
+};
+
+struct HealthCheck {
+  bool enabled = false;
+  std::string path = "/";
+  std::string host;                            // Host of the probe; "" → the server's address
+  Millis interval{5'000};
+  Millis timeout{2'000};
+  std::uint16_t status_min = 200, status_max = 399;
+  std::uint32_t healthy_after = 2, unhealthy_after = 3;   // in a row
+};
+
+struct Origin {
+  std::string name;
+  std::vector<OriginServer> servers;           // at least one
+  Balance balance = Balance::least_outstanding;
+  std::string host;                            // Host sent to the origin; "" → the client's, as it came
+  Millis connect_timeout{2'000};
+  Millis first_byte_timeout{30'000};
+  Millis between_bytes_timeout{15'000};
+  Millis idle_timeout{30'000};                 // of a pooled connection
+  std::uint32_t max_idle = 64;                 // pooled connections a server and worker
+  std::uint32_t max_connections = 1024;        // to one server, over all workers
+  std::uint32_t queue = 1024;                  // requests that wait for a connection, over all workers
+  Millis queue_timeout{5'000};                 // 503 with Retry-After after it
+  std::uint32_t retries = 1;                   // further tries of an idempotent request, on another server
+  double retry_budget = 0.2;                   // of the last requests; more are not retried
+  std::uint32_t eject_after = 5;               // failures in a row (connect, reset, time-out); 0: never
+  Millis eject_time{1'000};                    // doubled for each ejection in a row, up to eject_max
+  Millis eject_max{60'000};
+  Millis resolve_interval{30'000};             // names are resolved again after it
+  std::uint64_t max_response_head_bytes = 64 << 10;
+  HealthCheck health;
+};
+
+enum class SetCookie : std::uint8_t { strip, refuse, keep };
+
+// What a route says about caching. The defaults are safe; `strict_rfc` has been applied by the loader.
+struct CacheRules {
+  bool enabled = true;                         // false: everything passes ("bypass")
+  std::optional<Seconds> ttl;                  // forces the lifetime of 200, 203, 204, 300, 301, 308, 404, 410 ...
+  std::optional<Seconds> default_ttl;          // only where the origin says nothing
+  std::map<int, Seconds> status_ttl;           // for each status, where the origin is silent (negative caching)
+  std::optional<Seconds> stale_while_revalidate, stale_if_error;   // where the origin says nothing
+  bool ignore_client_no_cache = false;         // request Cache-Control and Pragma are not obeyed
+  bool stale_when_gone = true;                 // stale rather than 502/504 where nothing forbids it
+  bool s_maxage_allows_stale = false;
+  bool heuristic = true;
+  Seconds heuristic_max{86'400};
+  bool heuristic_all_statuses = false;         // strict_rfc
+  SetCookie set_cookie = SetCookie::strip;
+  bool share_set_cookie = false;               // the route allows sharing of an answer that has Set-Cookie
+  std::vector<std::string> pass_cookies;       // names or patterns with * ; a request that carries one passes
+  std::vector<std::string> key_cookies;        // their values are parts of the key
+  std::vector<std::string> key_fields;         // request fields, lower case
+  bool strip_cookies = false;                  // Cookie leaves the request to the origin, and Set-Cookie its answers
+  bool sort_query = false;
+  std::vector<std::string> drop_parameters;    // names or patterns ("utm_*")
+  std::optional<std::vector<std::string>> keep_parameters;   // only these; excludes drop_parameters
+  std::uint32_t max_variants = 64;             // of one key
+  std::vector<std::string> tags;               // added to every stored answer
+  bool forward_tags = false;                   // Surrogate-Key and Cache-Tag go on to the client
+  std::vector<std::string> targeted_fields{"CDN-Cache-Control"};   // in their order (RFC 9213 §2.2)
+  bool forward_targeted = true;
+  bool content_language = false;               // DECISIONS: choose a stored variant by Content-Language
+  std::uint64_t max_object_bytes = 0;          // 0: the store's
+  Seconds keep{86'400};                        // retention beyond freshness and the stale windows
+  Seconds hit_for_miss{10};                    // how long an uncacheable key is remembered as such
+  bool coalesce = true;
+  Millis stale_if_slow{1'000};                 // a stale answer in hand is served after it; 0: never
+  bool server_timing = false;
+};
+
+struct Route {
+  std::vector<std::string> hosts;              // lower case; the first is canonical, the others its aliases; "*" or empty: any
+  std::string path_prefix = "/";
+  std::uint32_t origin = 0;                    // index into Config::origins
+  CacheRules cache;
+};
+
+enum class Eviction : std::uint8_t { lru, s3_fifo };
+
+struct Cache {
+  std::string name = "davenport";              // in Cache-Status, Via and Proxy-Status
+  std::uint64_t memory_bytes = 256ull << 20;
+  std::uint64_t max_object_bytes = 32ull << 20;
+  Eviction eviction = Eviction::s3_fifo;
+  bool strict_rfc = false;
+};
+
+struct Forwarding {
+  std::vector<Network> trusted_proxies;        // whose X-Forwarded-*, Forwarded and X-Request-Id are believed
+  bool forwarded = true;                       // send Forwarded (RFC 7239)
+  bool x_forwarded = true;
+  bool pass_early_hints_http1 = false;         // 103 to HTTP/1.1 clients; other 1xx always
+};
+
+struct Purge {
+  std::vector<Network> purge_from;             // PURGE on the traffic listeners; empty and no token: off
+  std::string token;                           // PURGE on the traffic listeners with this bearer token; "" none
+};
+
+struct Admin {
+  bool enabled = true;
+  Address address{Address::Kind::inet, "127.0.0.1", 9090};
+  std::string token;                           // required unless the address is loopback or a Unix socket
+};
+
+enum class LogFormat : std::uint8_t { off, combined, json };
+struct AccessLog {
+  LogFormat format = LogFormat::off;
+  std::string path = "-";                      // "-": standard output
+};
+
+struct Config {
+  std::uint32_t workers = 0;                   // 0: one for each core (resolved by the loader)
+  std::vector<Listener> listeners;
+  ClientLimits limits;
+  Forwarding forwarding;
+  Cache cache;
+  Purge purge;
+  Admin admin;
+  AccessLog access_log;
+  Millis shutdown_pause{0};                    // between /readyz turning 503 and the listeners closing
+  Millis shutdown_timeout{30'000};             // for requests under way at SIGTERM
+  std::vector<Origin> origins;
+  std::vector<Route> routes;                   // in the order of match: see find_route
+
+  std::string source;                          // the file it came from
+};
+
+using ConfigPtr = std::shared_ptr<const Config>;
+
+// The route of a request: exact host before "*.suffix" before any host, then the longest path prefix that ends at a
+// segment boundary ("/img" matches "/img" and "/img/x", not "/imgs"); null where no route names the host (421).
+// `host` in lower case without port.
+const Route* find_route(const Config& config, std::string_view host, std::string_view path);
+
+// Does `text` match a pattern in which each * stands for any run of characters?
+bool matches_pattern(std::string_view pattern, std::string_view text);
+
+}  // namespace davenport::config

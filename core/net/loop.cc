@@ -1,0 +1,105 @@
+#include "core/net/loop.h"
+
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "core/base/log.h"
+
+namespace davenport::net {
+
+Loop::Loop() : timers_(read_steady_clock()) {
+  event_config* const config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);   // one thread; others come in by the eventfd
+  base_ = event_base_new_with_config(config);
+  event_config_free(config);
+  wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (base_ == nullptr || wake_fd_ < 0) {
+    log_error("no event loop: too few file descriptors? raise `ulimit -n`");
+    std::abort();
+  }
+  wake_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::on_wake, this);
+  event_add(wake_, nullptr);
+  tick_ = event_new(base_, -1, EV_PERSIST, &Loop::on_tick, this);
+  const timeval grain{0, std::chrono::duration_cast<Micros>(TimerWheel::kGrain).count()};
+  event_add(tick_, &grain);
+}
+
+Loop::~Loop() {
+  if (dns_ != nullptr) evdns_base_free(dns_, 1);
+  event_free(tick_);
+  event_free(wake_);
+  // What evdns deferred (a cancelled look-up's callback) is run before the base goes.
+  event_base_loop(base_, EVLOOP_NONBLOCK);
+  event_base_free(base_);
+  ::close(wake_fd_);
+}
+
+void Loop::run() {
+  event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
+  run_posted();
+}
+
+void Loop::stop() {
+  post([this] {
+    stopping_ = true;
+    event_base_loopbreak(base_);
+  });
+}
+
+void Loop::post(std::function<void()> work) {
+  bool first = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (first) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = ::write(wake_fd_, &one, sizeof one);   // full counter: it is awake already
+  }
+}
+
+void Loop::defer(std::function<void()> work) { post(std::move(work)); }
+
+void Loop::run_posted() {
+  std::vector<std::function<void()>> work;
+  {
+    const std::scoped_lock lock(mutex_);
+    work.swap(posted_);
+  }
+  for (auto& each : work) each();
+}
+
+void Loop::on_wake(int fd, short, void* self) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
+  static_cast<Loop*>(self)->run_posted();
+}
+
+void Loop::on_tick(int, short, void* self) {
+  auto* const loop = static_cast<Loop*>(self);
+  loop->timers_.advance(read_steady_clock());
+}
+
+void Loop::cancel_waiters() {
+  stopping_ = true;
+  timers_.cancel_all();
+}
+
+evdns_base* Loop::dns() {
+  if (dns_ == nullptr) {
+    dns_ = evdns_base_new(base_, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (dns_ == nullptr) {
+      // No usable /etc/resolv.conf: names from /etc/hosts still work.
+      dns_ = evdns_base_new(base_, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+      if (dns_ != nullptr) evdns_base_load_hosts(dns_, "/etc/hosts");
+    }
+  }
+  return dns_;
+}
+
+}  // namespace davenport::net

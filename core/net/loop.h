@@ -1,0 +1,130 @@
+// core/net/loop.h: one thread's events: libevent's base, the timer wheel, and a way for other threads to hand work in.
+//     Loop loop;  loop.post([&] { … });  loop.run();      // run() returns after stop()
+// Thread  post() and stop() any; all else the thread that runs the loop (or before it runs).
+// Owner   what is registered with the loop (Stream, Listener, Timer) must be gone before the loop is.
+#pragma once
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/net/timer.h"
+
+struct event;
+struct event_base;
+struct evdns_base;
+
+namespace davenport::net {
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  void run();
+  void stop();                                     // any thread; run() returns after the current event
+  void post(std::function<void()> work);           // any thread; runs on the loop's
+  void defer(std::function<void()> work);          // the loop's thread; runs after the current event, not inside it
+
+  TimerWheel& timers() { return timers_; }
+  SteadyTime now() const { return read_steady_clock(); }
+  bool stopping() const { return stopping_; }
+
+  // Every armed timer fires as cancelled, so that whoever waits leaves. For the end of a drain.
+  void cancel_waiters();
+
+  event_base* base() { return base_; }             // for core/net alone
+  evdns_base* dns();                               // made at first use; null where there is no resolver
+
+ private:
+  static void on_tick(int, short, void* self);
+  static void on_wake(int, short, void* self);
+  void run_posted();
+
+  event_base* base_;
+  evdns_base* dns_ = nullptr;
+  event* tick_ = nullptr;
+  event* wake_ = nullptr;
+  int wake_fd_ = -1;
+  TimerWheel timers_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;      // guarded by mutex_
+  bool stopping_ = false;
+};
+
+// co_await sleep_until(loop, t): false where the loop is being shut down.
+class SleepAwaiter final : private Timer {
+ public:
+  SleepAwaiter(Loop& loop, SteadyTime at) : Timer(loop.timers()), when_(at) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    arm(when_);
+  }
+  bool await_resume() const noexcept { return !cancelled_; }
+
+ private:
+  void expired(bool cancelled) override {
+    cancelled_ = cancelled;
+    waiter_.resume();
+  }
+  SteadyTime when_;
+  std::coroutine_handle<> waiter_;
+  bool cancelled_ = false;
+};
+inline SleepAwaiter sleep_until(Loop& loop, SteadyTime at) { return SleepAwaiter(loop, at); }
+
+// A condition that one coroutine of this loop waits for and others of the same loop announce.
+//     switch (co_await notify.wait(deadline)) { case Wake::notified: … case Wake::timeout: … case Wake::cancelled: … }
+// notify() before wait() is remembered once.
+enum class Wake : std::uint8_t { notified, timeout, cancelled };
+
+class Notify final : private Timer {
+ public:
+  explicit Notify(Loop& loop) : Timer(loop.timers()) {}
+  void notify() {
+    if (waiter_ == nullptr) {
+      set_ = true;
+      return;
+    }
+    finish(Wake::notified);
+  }
+  bool waiting() const { return waiter_ != nullptr; }
+
+  struct Awaiter {
+    Notify& notify;
+    SteadyTime deadline;
+    bool await_ready() const noexcept {
+      if (!notify.set_) return false;
+      notify.set_ = false;
+      notify.result_ = Wake::notified;
+      return true;
+    }
+    void await_suspend(std::coroutine_handle<> waiter) const {
+      notify.waiter_ = waiter;
+      notify.arm(deadline);
+    }
+    Wake await_resume() const noexcept { return notify.result_; }
+  };
+  // SteadyTime::max() is allowed only for waits that something else surely ends; they are not cancelled at shutdown.
+  Awaiter wait(SteadyTime deadline) { return Awaiter{*this, deadline}; }
+
+ private:
+  void expired(bool cancelled) override { finish(cancelled ? Wake::cancelled : Wake::timeout); }
+  void finish(Wake result) {
+    disarm();
+    result_ = result;
+    std::exchange(waiter_, nullptr).resume();
+  }
+  std::coroutine_handle<> waiter_;
+  bool set_ = false;
+  Wake result_ = Wake::notified;
+};
+
+}  // namespace davenport::net

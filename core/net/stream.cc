@@ -1,0 +1,135 @@
+#include "core/net/stream.h"
+
+#include <event2/event.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace davenport::net {
+
+Stream::Stream(Loop& loop, int fd)
+    : loop_(loop),
+      event_(event_new(loop.base(), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, &Stream::on_event, this)),
+      fd_(fd),
+      reader_(loop.timers()),
+      writer_(loop.timers()) {
+  event_add(event_, nullptr);
+}
+
+Stream::~Stream() {
+  event_free(event_);
+  ::close(fd_);
+  if (destroyed_ != nullptr) *destroyed_ = true;
+}
+
+void Stream::on_event(int, short what, void* self) {
+  auto* const stream = static_cast<Stream*>(self);
+  if ((what & EV_CLOSED) != 0) stream->peer_closed_ = true;
+  if ((what & (EV_READ | EV_CLOSED)) != 0) stream->readable_ = true;
+  if ((what & EV_WRITE) != 0) stream->writable_ = true;
+  bool destroyed = false;
+  bool* const outer = std::exchange(stream->destroyed_, &destroyed);
+  if (stream->readable_ && stream->reader_.waiter) stream->reader_.wake(Ready::yes);
+  if (!destroyed && stream->writable_ && stream->writer_.waiter) stream->writer_.wake(Ready::yes);
+  if (!destroyed) {
+    stream->destroyed_ = outer;
+  } else if (outer != nullptr) {
+    *outer = true;
+  }
+}
+
+void Stream::cancel() {
+  bool destroyed = false;
+  bool* const outer = std::exchange(destroyed_, &destroyed);
+  if (reader_.waiter) reader_.wake(Ready::cancelled);
+  if (!destroyed && writer_.waiter) writer_.wake(Ready::cancelled);
+  if (!destroyed) {
+    destroyed_ = outer;
+  } else if (outer != nullptr) {
+    *outer = true;
+  }
+}
+
+Io Stream::read(std::span<char> into) {
+  const iovec piece{into.data(), into.size()};
+  return readv(&piece, 1, into.size());
+}
+
+Io Stream::readv(const iovec* pieces, int count, std::size_t room_bytes) {
+  if (!readable_) return {Io::Status::again, 0, 0};
+  for (;;) {
+    const ssize_t n = count == 1 ? ::recv(fd_, pieces->iov_base, pieces->iov_len, 0) : ::readv(fd_, pieces, count);
+    if (n > 0) {
+      // A short read emptied the socket, and the next bytes make an edge (epoll(7)); but an end that has been announced
+      // already makes none.
+      if (static_cast<std::size_t>(n) < room_bytes && !peer_closed_) readable_ = false;
+      return {Io::Status::ok, static_cast<std::size_t>(n), 0};
+    }
+    if (n == 0) return {Io::Status::end, 0, 0};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      readable_ = false;
+      return {Io::Status::again, 0, 0};
+    }
+    return {Io::Status::error, 0, errno};
+  }
+}
+
+Io Stream::writev(const iovec* pieces, int count, std::size_t total_bytes) {
+  if (!writable_) return {Io::Status::again, 0, 0};
+  for (;;) {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces);
+    message.msg_iovlen = static_cast<std::size_t>(count);
+    const ssize_t n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (n >= 0) {
+      if (static_cast<std::size_t>(n) < total_bytes) writable_ = false;   // full: the kernel makes an edge when it drains
+      return {Io::Status::ok, static_cast<std::size_t>(n), 0};
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      writable_ = false;
+      return {Io::Status::again, 0, 0};
+    }
+    return {Io::Status::error, 0, errno};
+  }
+}
+
+void Stream::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+
+void Stream::reset_on_close() {
+  const linger now{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+Task<Result<StreamPtr>> connect(Loop& loop, SocketAddress address, SteadyTime deadline) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) co_return Error{std::string("socket: ") + std::strerror(errno), true};
+  if (!address.is_unix()) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const int started = ::connect(fd, address.get(), address.length());
+  if (started != 0 && errno != EINPROGRESS) {
+    Error error{"connect to " + address.text() + ": " + std::strerror(errno), true};
+    ::close(fd);
+    co_return error;
+  }
+  auto stream = std::make_unique<Stream>(loop, fd);
+  if (started != 0) {
+    stream->writable_ = false;              // optimistic otherwise; here only the kernel's word counts
+    const Ready ready = co_await stream->writable(deadline);
+    if (ready == Ready::timeout) co_return Error{"connect to " + address.text() + ": no answer in time", true};
+    if (ready == Ready::cancelled) co_return Error{"connect to " + address.text() + ": shutting down"};
+    int code = 0;
+    socklen_t size = sizeof code;
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size);
+    if (code != 0) co_return Error{"connect to " + address.text() + ": " + std::strerror(code), true};
+  }
+  co_return Result<StreamPtr>(std::move(stream));
+}
+
+}  // namespace davenport::net

@@ -1,0 +1,115 @@
+// core/net/stream.h: a connected, non-blocking socket. One libevent event, edge-triggered and never changed again: what
+// the kernel said last is remembered in two flags, so that a request costs one read and one writev and no epoll_ctl.
+//     Io got = stream.read(buffer);                        // at once; Io::Status::again: nothing there
+//     if (!co_await stream.readable(deadline)) …           // false: see last(): timeout, cancelled
+//     Io sent = stream.writev(pieces, count);
+// Waiters one coroutine for reading and one for writing. Whoever destroys the stream has ended both before.
+// Thread  the loop's.
+#pragma once
+#include <sys/uio.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/base/result.h"
+#include "core/net/address.h"
+#include "core/net/loop.h"
+#include "core/net/task.h"
+
+namespace davenport::net {
+
+struct Io {
+  enum class Status : std::uint8_t { ok, again, end /* orderly, reading only */, error };
+  Status status = Status::again;
+  std::size_t bytes = 0;           // with ok; at least 1
+  int code = 0;                    // errno, with error
+};
+
+enum class Ready : std::uint8_t { yes, timeout, cancelled };
+
+class Stream;
+using StreamPtr = std::unique_ptr<Stream>;
+
+// Connects without blocking; an error says whether another try may help.
+Task<Result<StreamPtr>> connect(Loop& loop, SocketAddress address, SteadyTime deadline);
+
+class Stream {
+ public:
+  Stream(Loop& loop, int fd);      // takes the descriptor; registers it
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  Io read(std::span<char> into);
+  Io readv(const iovec* pieces, int count, std::size_t room_bytes);
+  Io writev(const iovec* pieces, int count, std::size_t total_bytes);   // total_bytes: their sum
+  void shutdown_write();
+  void reset_on_close();           // closing sends RST: for an answer that must not end cleanly
+
+  class Awaiter;
+  Awaiter readable(SteadyTime deadline);
+  Awaiter writable(SteadyTime deadline);
+  bool maybe_readable() const { return readable_; }
+  // The peer has closed or reset its side, as far as the kernel has said (bytes may still be there to read).
+  bool peer_closed() const { return peer_closed_; }
+
+  // Resumes both waiters as cancelled, from within any call of the loop's thread.
+  void cancel();
+
+  int fd() const { return fd_; }
+  Loop& loop() const { return loop_; }
+
+ private:
+  class Side final : public Timer {      // one direction's waiter and its deadline
+   public:
+    explicit Side(TimerWheel& wheel) : Timer(wheel) {}
+    void wake(Ready why) {
+      disarm();
+      result = why;
+      if (waiter) std::exchange(waiter, nullptr).resume();
+    }
+    std::coroutine_handle<> waiter;
+    Ready result = Ready::yes;
+
+   private:
+    void expired(bool cancelled) override { wake(cancelled ? Ready::cancelled : Ready::timeout); }
+  };
+
+  friend Task<Result<StreamPtr>> connect(Loop& loop, SocketAddress address, SteadyTime deadline);
+  static void on_event(int, short what, void* self);
+
+  Loop& loop_;
+  event* event_;
+  int fd_;
+  bool readable_ = false, writable_ = true, peer_closed_ = false;
+  bool* destroyed_ = nullptr;      // set while on_event is on the stack
+  Side reader_, writer_;
+
+ public:
+  class Awaiter {
+   public:
+    Awaiter(Side& side, const bool& flag, SteadyTime deadline) : side_(side), flag_(flag), deadline_(deadline) {}
+    bool await_ready() const noexcept {
+      if (flag_) side_.result = Ready::yes;
+      return flag_;
+    }
+    void await_suspend(std::coroutine_handle<> waiter) const {
+      side_.waiter = waiter;
+      side_.arm(deadline_);
+    }
+    Ready await_resume() const noexcept { return side_.result; }
+
+   private:
+    Side& side_;
+    const bool& flag_;
+    SteadyTime deadline_;
+  };
+};
+
+inline Stream::Awaiter Stream::readable(SteadyTime deadline) { return Awaiter(reader_, readable_, deadline); }
+inline Stream::Awaiter Stream::writable(SteadyTime deadline) { return Awaiter(writer_, writable_, deadline); }
+
+}  // namespace davenport::net

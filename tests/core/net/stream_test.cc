@@ -1,0 +1,167 @@
+#include "core/net/stream.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "core/net/listener.h"
+#include "core/net/resolver.h"
+
+using namespace davenport;
+using namespace davenport::net;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Pair {
+  explicit Pair(Loop& loop) {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    a = std::make_unique<Stream>(loop, fds[0]);
+    b = std::make_unique<Stream>(loop, fds[1]);
+  }
+  StreamPtr a, b;
+};
+
+Task<std::string> read_all(Stream& stream) {
+  std::string all;
+  for (;;) {
+    const Ready ready = co_await stream.readable(stream.loop().now() + 5s);
+    if (ready != Ready::yes) co_return "no end";
+    char bytes[16];
+    const Io io = stream.read(bytes);
+    if (io.status == Io::Status::ok) all.append(bytes, io.bytes);
+    if (io.status == Io::Status::end || io.status == Io::Status::error) co_return all;
+  }
+}
+
+Task<bool> write_all(Stream& stream, std::string text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const iovec piece{text.data() + done, text.size() - done};
+    const Io io = stream.writev(&piece, 1, piece.iov_len);
+    if (io.status == Io::Status::error) co_return false;
+    if (io.status == Io::Status::ok) done += io.bytes;
+    if (io.status == Io::Status::again) {
+      const Ready ready = co_await stream.writable(stream.loop().now() + 5s);
+      if (ready != Ready::yes) co_return false;
+    }
+  }
+  stream.shutdown_write();
+  co_return true;
+}
+
+Task<int> add(int depth) {
+  if (depth == 0) co_return 0;
+  const int below = co_await add(depth - 1);
+  co_return below + 1;
+}
+
+}  // namespace
+
+TEST_CASE("a megabyte arrives whole through a full socket buffer") {
+  Loop loop;
+  Pair pair(loop);
+  const std::string text(1 << 20, 'x');
+  std::string got;
+  bool sent = false;
+  const auto reader = [](Loop& l, Stream& s, std::string& out) -> Task<void> {
+    out = co_await read_all(s);
+    l.stop();
+  };
+  const auto writer = [](Stream& s, std::string bytes, bool& ok) -> Task<void> { ok = co_await write_all(s, std::move(bytes)); };
+  spawn(reader(loop, *pair.b, got));
+  spawn(writer(*pair.a, text, sent));
+  loop.run();
+  CHECK(sent);
+  CHECK(got == text);
+}
+
+TEST_CASE("a read that nothing comes for ends by its deadline") {
+  Loop loop;
+  Pair pair(loop);
+  Ready result = Ready::yes;
+  const auto story = [](Loop& l, Stream& s, Ready& out) -> Task<void> {
+    out = co_await s.readable(l.now() + 30ms);
+    l.stop();
+  };
+  spawn(story(loop, *pair.a, result));
+  loop.run();
+  CHECK(result == Ready::timeout);
+}
+
+TEST_CASE("cancel_waiters ends a waiting coroutine at once") {
+  Loop loop;
+  Pair pair(loop);
+  Ready result = Ready::yes;
+  const auto story = [](Stream& s, Ready& out) -> Task<void> { out = co_await s.readable(s.loop().now() + 1h); };
+  spawn(story(*pair.a, result));
+  loop.cancel_waiters();
+  CHECK(result == Ready::cancelled);
+}
+
+TEST_CASE("a child that never waits does not grow the stack of a long loop") {
+  Loop loop;
+  long sum = 0;
+  const auto story = [](long& out) -> Task<void> {
+    for (int i = 0; i < 1'000'000; ++i) out += co_await add(2);
+  };
+  spawn(story(sum));
+  CHECK(sum == 2'000'000);
+}
+
+TEST_CASE("a connection is accepted, and one to a closed port is refused with its reason") {
+  Loop loop;
+  const Result<SocketAddress> any = SocketAddress::numeric("127.0.0.1", 0);
+  Result<int> fd = open_listening_socket(*any, true);
+  REQUIRE(fd);
+  const SocketAddress address = *local_address(*fd);
+  int accepted = 0;
+  auto listener = std::make_unique<Listener>(loop, *fd, [&](int client, const SocketAddress& peer) {
+    ++accepted;
+    CHECK(peer.host() == "127.0.0.1");
+    ::close(client);
+  });
+  std::string refused;
+  const auto story = [](Loop& l, SocketAddress to, std::unique_ptr<Listener>& listening, std::string& out) -> Task<void> {
+    Result<StreamPtr> first = co_await connect(l, to, l.now() + 5s);
+    CHECK(first.has_value());
+    co_await sleep_until(l, l.now() + 20ms);
+    listening.reset();
+    Result<StreamPtr> second = co_await connect(l, to, l.now() + 5s);
+    if (!second) out = second.error().message;
+    l.stop();
+  };
+  spawn(story(loop, address, listener, refused));
+  loop.run();
+  CHECK(accepted == 1);
+  CHECK(refused.find("refused") != std::string::npos);
+}
+
+TEST_CASE("work posted from another thread runs on the loop's, in order") {
+  Loop loop;
+  std::vector<int> order;
+  std::thread other([&] {
+    for (int i = 0; i < 1000; ++i) loop.post([&order, i] { order.push_back(i); });
+    loop.post([&loop] { loop.stop(); });
+  });
+  loop.run();
+  other.join();
+  REQUIRE(order.size() == 1000);
+  for (int i = 0; i < 1000; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE("localhost is resolved without a name server") {
+  Loop loop;
+  std::size_t found = 0;
+  const auto story = [](Loop& l, std::size_t& out) -> Task<void> {
+    const auto addresses = co_await resolve(l, "localhost", 80, l.now() + 5s);
+    if (addresses) out = (*addresses).size();
+    l.stop();
+  };
+  spawn(story(loop, found));
+  loop.run();
+  CHECK(found > 0);
+}
