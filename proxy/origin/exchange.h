@@ -1,0 +1,98 @@
+// proxy/origin/exchange.h: one request to an origin and its answer.
+//     Exchange exchange(connections, cluster);
+//     Result<const http::ResponseHead*, Failure> head = co_await exchange.request(request);    // with retries, if allowed
+//     while (interim(*head)) head = co_await exchange.next_head();                             // 1xx, then the final one
+//     while (…) { Result<Piece, Failure> piece = co_await exchange.read_body(); … }            // until piece->end
+// Owner   the caller's frame owns the Exchange, and the Exchange its connection from start to end: when the answer was read
+//         to its end and both sides allow it, the destructor gives the connection back to the pool; in every other case it
+//         is closed. A connection whose answer was not read whole is never used again.
+// Views   heads live until the next call; a Piece's bytes lie in the worker's read buffer: they are gone at the next
+//         suspension of anyone on this loop. Use or copy them before.
+// Time    connect, first-byte and between-bytes deadlines are the origin's own settings.
+// Thread  the worker's loop.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "core/http/message.h"
+#include "core/net/stream.h"
+#include "core/net/task.h"
+#include "proxy/origin/cluster.h"
+#include "proxy/origin/failure.h"
+
+namespace davenport::origin {
+
+class Connections;        // connections.h: a worker's pools for all origins
+
+// What is sent. All that is hop-by-hop was removed and all that we add was added by the caller; Host is among the fields.
+// Framing is written by the exchange: Content-Length or Transfer-Encoding, never taken from `fields` (those two are skipped).
+struct OriginRequest {
+  std::string_view method_name;
+  http::Method method = http::Method::get;
+  std::string_view target;                  // origin-form or "*"
+  const http::Fields* fields = nullptr;     // borrowed for the time of request()
+  http::Framing framing = http::Framing::none;
+  std::uint64_t content_length = 0;
+  std::uint64_t affinity = 0;               // what consistent hashing looks at
+  bool expect_continue = false;             // send "Expect: 100-continue"; the caller waits for the interim head
+  bool upgrade = false;                     // send "Connection: upgrade"; Upgrade is among the fields
+};
+
+struct Piece {
+  std::string_view bytes;      // may be empty with end
+  bool end = false;            // the body is whole; trailers() are there
+};
+
+struct Timings {
+  SteadyTime started{}, connected{}, first_byte{};
+  bool reused = false;         // a pooled connection
+  std::uint32_t attempts = 0;
+};
+
+class Exchange {
+ public:
+  Exchange(Connections& connections, ClusterPtr cluster);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // Chooses a server, gets a connection (queueing within bounds), sends the head, and for a request without a body waits for
+  // the first response head (interim or final). An idempotent request without a body whose try failed before any byte of a
+  // response came is tried again on another server, within the origin's retries and retry budget; so is any request that found
+  // its pooled connection closed before anything was sent on it.
+  // With a body (framing length or chunked) it returns null after the head was sent: send_body(), end_body(), next_head().
+  net::Task<Result<const http::ResponseHead*, Failure>> request(const OriginRequest& request);
+
+  // The body, framed as `request` said. May wait for the socket: back-pressure. After a failure next_head() may still give the
+  // answer that the origin sent before it closed (a 413, say).
+  net::Task<Result<std::monostate, Failure>> send_body(std::string_view bytes);
+  net::Task<Result<std::monostate, Failure>> end_body(const http::Fields& trailers);
+
+  net::Task<Result<const http::ResponseHead*, Failure>> next_head();
+  // True where the head (or an error) has already begun to arrive: an origin that answers before it has read the body.
+  bool head_waiting() const;
+
+  net::Task<Result<Piece, Failure>> read_body();
+  // The same without waiting: nullopt where nothing has arrived yet.
+  std::optional<Result<Piece, Failure>> try_read_body();
+  const http::Fields& trailers() const;
+
+  // After a 101: the connection, and what the origin sent behind the head. The exchange is then empty.
+  net::StreamPtr take_stream(std::string& leftover);
+
+  // The connection will be closed, never pooled (the client has gone, a body is not wanted).
+  void abandon();
+
+  const Timings& timings() const;
+  std::string server() const;      // its address, for logs and Proxy-Status
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace davenport::origin

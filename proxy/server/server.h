@@ -1,0 +1,47 @@
+// proxy/server/server.h: the running proxy: workers, listeners, the store, the purge log, the origins. What the admin API and the
+// command line hold.
+// Thread  all calls from the main (admin) thread's loop, unless a line says "any".
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/purge/log.h"
+#include "cache/purge/sweeper.h"
+#include "cache/store/memory_store.h"
+#include "config/config.h"
+#include "core/base/result.h"
+#include "core/net/loop.h"
+#include "proxy/observe/access_log.h"
+#include "proxy/observe/metrics.h"
+#include "proxy/origin/cluster.h"
+
+namespace davenport::server {
+
+class Server {
+ public:
+  // Opens listeners and log, starts the workers. `main_loop`: where health checks run and the calls below are made.
+  static Result<std::unique_ptr<Server>> start(net::Loop& main_loop, config::ConfigPtr config);
+  virtual ~Server() = default;
+
+  // Takes a new configuration: requests that have begun finish under the old one; connections and cache are kept. An error leaves
+  // everything as it was. What a reload can't change (workers, cache.memory, cache.eviction, admin.address) is an error that says so.
+  virtual Result<std::monostate> reload(config::ConfigPtr config) = 0;
+
+  // SIGTERM: /readyz turns 503, after shutdown_pause the listeners close, then connections drain; `done` is called when the last
+  // one has ended or shutdown_timeout has passed.
+  virtual void drain(std::function<void()> done) = 0;
+  virtual bool draining() const = 0;
+
+  virtual config::ConfigPtr config() const = 0;                          // any
+  virtual store::MemoryStore& store() = 0;                               // any
+  virtual purge::Log& purge_log() = 0;                                   // any
+  virtual purge::Sweeper& sweeper() = 0;                                 // any
+  virtual std::vector<const observe::WorkerMetrics*> metrics() const = 0;   // any; valid while the server lives
+  virtual std::vector<origin::ClusterState> origins() const = 0;         // any
+  virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports
+  virtual void reopen_logs() = 0;
+};
+
+}  // namespace davenport::server
