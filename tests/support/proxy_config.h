@@ -1,0 +1,38 @@
+// tests/support/proxy_config.h: a configuration as TOML text, put together line by line.
+//     ProxyConfig config = config_for(origin);
+//     config.add("route.cache", "stale_if_slow = \"0s\"").add("limits", "body = \"1KiB\"");
+// Tables  "" is the top of the file; "route" and "route.cache" speak of the last route begun. What is not said is the
+//         product's default, but for ports (free ones), a short shutdown, and two workers.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/origin.h"
+
+namespace davenport::testing {
+
+class ProxyConfig {
+ public:
+  ProxyConfig& add(const std::string& table, const std::string& line);
+  ProxyConfig& listen(const std::string& toml) { listen_ = toml; return *this; }   // instead of one free port
+  ProxyConfig& origin(const std::string& name, const std::vector<std::string>& servers);
+  ProxyConfig& route(const std::string& line = "");          // begins another [[route]]
+  std::string text() const;
+
+ private:
+  struct Table {
+    std::string name, lines;
+  };
+  static std::string& lines_of(std::vector<Table>& tables, const std::string& name);
+  std::string listen_ = "[\"127.0.0.1:0\"]";
+  std::string top_;
+  std::vector<Table> tables_;
+  std::vector<std::vector<Table>> routes_;
+};
+
+// One origin "app" of one server, and one route for everything.
+ProxyConfig config_for(const Origin& origin);
+ProxyConfig config_for_server(const std::string& address);
+
+}  // namespace davenport::testing
