@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/result.h"
 #include "core/http/parser.h"
 
 namespace davenport::config {
@@ -22,7 +24,9 @@ struct Address {
   enum class Kind : std::uint8_t { inet, unix_path, name } kind = Kind::inet;
   std::string host;          // numeric address without brackets, path, or name
   std::uint16_t port = 0;
-  std::string text() const;  // as an operator writes it
+  static Result<Address> parse(std::string_view text);
+  std::string text() const;  // as an operator writes it; parse(text()) gives the same again
+  bool loopback() const;     // numeric loopback or a Unix socket: reached from this machine alone
   friend bool operator==(const Address&, const Address&) = default;
 };
 
@@ -32,7 +36,11 @@ struct Network {
   bool v6 = false;
   unsigned char bytes[16] = {};
   unsigned prefix_bits = 0;
-  bool contains(std::string_view numeric_address) const;   // an IPv4-mapped IPv6 address is read as IPv4
+  static Result<Network> parse(std::string_view text);     // bits behind the prefix are a mistake, not ignored
+  std::string text() const;
+  // Without brackets and port; an IPv4-mapped IPv6 address is read as IPv4; a Unix socket's peer is "unix". What is
+  // not an address is in no network.
+  bool contains(std::string_view numeric_address) const;
 };
 
 struct Listener {
@@ -188,13 +196,15 @@ struct Config {
   std::vector<Route> routes;                   // in the order of match: see find_route
 
   std::string source;                          // the file it came from
+  std::vector<std::string> warnings;           // "file:line:column: setting: text"; for the log and for `check`
 };
 
 using ConfigPtr = std::shared_ptr<const Config>;
 
 // The route of a request: exact host before "*.suffix" before any host, then the longest path prefix that ends at a
-// segment boundary ("/img" matches "/img" and "/img/x", not "/imgs"); null where no route names the host (421).
-// `host` in lower case without port.
+// segment boundary ("/img" matches "/img" and "/img/x", not "/imgs"); of two suffixes the longer. A host whose routes
+// do not reach the path falls to the next kind of host. Null where no route names the host (421) or reaches the path.
+// `host` in lower case without port, `path` without query. Costs one walk over the routes and no allocation.
 const Route* find_route(const Config& config, std::string_view host, std::string_view path);
 
 // Does `text` match a pattern in which each * stands for any run of characters?

@@ -1,0 +1,150 @@
+// config/settings.cc: what stands in the file's own tables. See settings_origin.cc and settings_cache.cc for the rest.
+#include "config/settings.h"
+
+namespace davenport::config {
+namespace {
+
+constexpr double kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
+constexpr double kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute;
+
+template <auto... Path>
+constexpr auto limit = at<Config, &Config::limits, Path...>;
+template <auto... Path>
+constexpr auto head_limit = at<Config, &Config::limits, &ClientLimits::head, Path...>;
+
+constexpr Setting<Config> kFile[] = {
+    {"workers", at<Config, &Config::workers>, "Threads that serve clients; 0 stands for one for each core.",
+     {.high = 1024, .reload = Reload::restart}},
+
+    {"cache.name", at<Config, &Config::cache, &Cache::name>,
+     "What this cache calls itself in Cache-Status, Via and Proxy-Status.", {.form = Form::token}},
+    {"cache.memory", at<Config, &Config::cache, &Cache::memory_bytes>,
+     "The memory that stored answers may take, with their heads, index and tags.",
+     {.low = kMiB, .high = 64 * kTiB, .reload = Reload::restart}},
+    {"cache.max_object", at<Config, &Config::cache, &Cache::max_object_bytes>,
+     "The largest answer that is stored; larger ones pass through. Where it is not written, it is at most a quarter of "
+     "`cache.memory`.",
+     {.low = 1, .high = 64 * kTiB, .reload = Reload::restart}},
+    {"cache.eviction", at<Config, &Config::cache, &Cache::eviction>,
+     "How room is made: `s3_fifo` keeps one-time visitors from pushing out what is asked for again; `lru` drops what "
+     "was not used for longest.",
+     {.reload = Reload::restart}},
+    {"cache.strict_rfc", at<Config, &Config::cache, &Cache::strict_rfc>,
+     "Do what RFC 9111 says in full: ends every departure at once, except for cache rules that are written themselves."},
+
+    {"limits.head", head_limit<&http::HeadLimits::head_bytes>,
+     "The longest request line and fields together; longer ones get 431, and 502 where an origin sends them.",
+     {.low = kKiB, .high = kMiB}},
+    {"limits.fields", head_limit<&http::HeadLimits::field_count>, "The most fields of a request; more get 431.",
+     {.low = 8, .high = 10'000, .unit = Unit::count}},
+    {"limits.target", head_limit<&http::HeadLimits::target_bytes>, "The longest request target; longer ones get 414.",
+     {.low = 256, .high = kMiB}},
+    {"limits.body", limit<&ClientLimits::body_bytes>,
+     "The longest body of a request; longer ones get 413. 0: no limit.", {.high = kTiB}},
+    {"limits.head_timeout", limit<&ClientLimits::head_timeout>,
+     "From the first byte of a request's head to its end; later ones get 408.", {.low = 100, .high = kHour}},
+    {"limits.body_timeout", limit<&ClientLimits::body_timeout>,
+     "Between two pieces of a request's body; later ones get 408.", {.low = 100, .high = kHour}},
+    {"limits.min_rate", limit<&ClientLimits::min_rate_bytes>,
+     "Bytes a second that a request's body must keep up on average once it has taken as long as `limits.body_timeout`; "
+     "slower ones get 408. 0: any rate.",
+     {.high = kGiB}},
+    {"limits.send_timeout", limit<&ClientLimits::send_timeout>,
+     "A client that takes nothing of its answer for so long is closed.", {.low = 100, .high = kHour}},
+    {"limits.idle_timeout", limit<&ClientLimits::idle_timeout>,
+     "How long a connection stays open between two requests.", {.low = 100, .high = 24 * kHour}},
+    {"limits.requests_per_connection", limit<&ClientLimits::requests_per_connection>,
+     "Requests after which a connection is closed. 0: no limit."},
+    {"limits.connections", limit<&ClientLimits::connections>,
+     "Connections of all clients together; one more gets 503 and is closed.", {.low = 1, .high = 10'000'000}},
+    {"limits.connections_per_address", limit<&ClientLimits::connections_per_address>,
+     "Connections of one client address; one more gets 503 and is closed. 0: no limit.", {.high = 10'000'000}},
+    {"limits.window", limit<&ClientLimits::window_bytes>,
+     "How much of an answer that is not stored is held for a client that reads slowly.",
+     {.low = 16 * kKiB, .high = kGiB}},
+
+    {"forwarding.trusted_proxies", at<Config, &Config::forwarding, &Forwarding::trusted_proxies>,
+     "Addresses and networks of proxies before this one (`\"unix\"`: whoever comes over a Unix socket), whose "
+     "X-Forwarded-For, Forwarded and X-Request-Id are believed.",
+     {.example = R"(["10.0.0.0/8", "fd00::/8"])"}},
+    {"forwarding.forwarded", at<Config, &Config::forwarding, &Forwarding::forwarded>,
+     "Tell origins about the client with Forwarded (RFC 7239)."},
+    {"forwarding.x_forwarded", at<Config, &Config::forwarding, &Forwarding::x_forwarded>,
+     "Tell origins about the client with X-Forwarded-For, -Host and -Proto."},
+    {"forwarding.early_hints_http1", at<Config, &Config::forwarding, &Forwarding::pass_early_hints_http1>,
+     "Pass 103 (Early Hints) to HTTP/1.1 clients too; some old ones take it for the answer."},
+
+    {"purge.from", at<Config, &Config::purge, &Purge::purge_from>,
+     "Addresses and networks that may send PURGE to the listeners of the traffic. Without them and without a token "
+     "PURGE is refused there; the admin address always takes it.",
+     {.example = R"(["127.0.0.1", "10.0.0.0/8"])"}},
+    {"purge.token", at<Config, &Config::purge, &Purge::token>,
+     "A bearer token with which PURGE is taken from anywhere.",
+     {.form = Form::secret, .example = "/etc/davenport/purge.token"}},
+
+    {"admin.enabled", at<Config, &Config::admin, &Admin::enabled>,
+     "Serve the admin interface: health, metrics, purges, the dashboard.", {.reload = Reload::restart}},
+    {"admin.address", at<Config, &Config::admin, &Admin::address>,
+     "Where the admin interface listens. Anything but a loopback address or a Unix socket needs a token.",
+     {.reload = Reload::restart}},
+    {"admin.token", at<Config, &Config::admin, &Admin::token>, "The bearer token of the admin interface.",
+     {.form = Form::secret, .example = "/etc/davenport/admin.token"}},
+
+    {"log.access.format", at<Config, &Config::access_log, &AccessLog::format>,
+     "One line for each request: `json`, `combined` (as Apache and nginx write it), or `off`.",
+     {.reload = Reload::restart}},
+    {"log.access.path", at<Config, &Config::access_log, &AccessLog::path>,
+     "The file of the access log; `\"-\"` is standard output.", {.reload = Reload::restart}},
+
+    {"shutdown.pause", at<Config, &Config::shutdown_pause>,
+     "On SIGTERM, how long /readyz answers 503 before the listeners close: time for a balancer to notice.",
+     {.high = kHour}},
+    {"shutdown.timeout", at<Config, &Config::shutdown_timeout>,
+     "On SIGTERM, how long requests under way may take before they are cut.", {.high = 24 * kHour}},
+};
+
+constexpr Setting<Listener> kListener[] = {
+    {"address", at<Listener, &Listener::address>,
+     "`\"0.0.0.0:80\"`, `\"[::]:80\"` or `\"unix:/run/davenport.sock\"`.", {.reload = Reload::restart}},
+    {"proxy_protocol", at<Listener, &Listener::proxy_protocol>,
+     "Each connection starts with a PROXY header (version 1 or 2) that names the client; without one it is closed.",
+     {.reload = Reload::restart}},
+};
+
+constexpr Section kSections[] = {
+    {"", "The process as a whole."},
+    {"cache", "The store. What may be stored, and for how long, is said by the cache rules below."},
+    {"limits", "What a client may take."},
+    {"forwarding", "Whom to believe about the client, and what origins are told."},
+    {"purge", "PURGE requests on the listeners of the traffic."},
+    {"admin", "The admin interface."},
+    {"log.access", "The access log."},
+    {"shutdown", "The end."},
+};
+
+template <class Owner>
+void add_names(std::vector<std::string>& names, std::string_view prefix, std::span<const Setting<Owner>> settings) {
+  for (const Setting<Owner>& setting : settings) names.push_back(std::string(prefix) + std::string(setting.key));
+}
+
+}  // namespace
+
+const std::vector<std::string>& setting_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    add_names(all, "", file_settings());
+    add_names(all, "cache.defaults.", cache_settings());
+    add_names(all, "listen.", listener_settings());
+    add_names(all, "origin.NAME.", origin_settings());
+    add_names(all, "route.", route_settings());
+    add_names(all, "route.cache.", cache_settings());
+    return all;
+  }();
+  return names;
+}
+
+std::span<const Setting<Config>> file_settings() { return kFile; }
+std::span<const Setting<Listener>> listener_settings() { return kListener; }
+std::span<const Section> file_sections() { return kSections; }
+
+}  // namespace davenport::config

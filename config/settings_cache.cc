@@ -1,0 +1,103 @@
+// config/settings_cache.cc: the cache rules of [cache.defaults] and [route.cache].
+#include "config/settings.h"
+
+namespace davenport::config {
+namespace {
+
+constexpr double kYear = 365.0 * 86'400'000, kHour = 3'600'000;
+constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
+
+template <auto... Path>
+constexpr auto rule = at<CacheRules, Path...>;
+
+constexpr Setting<CacheRules> kCache[] = {
+    {"enabled", rule<&CacheRules::enabled>, "false: everything goes to the origin and nothing is stored."},
+
+    {"ttl", rule<&CacheRules::ttl>,
+     "How long answers (200, 203, 204, 300, 301, 308, 404, 410) are fresh, whatever the origin says.",
+     {.high = 10 * kYear, .example = R"("5m")"}},
+    {"default_ttl", rule<&CacheRules::default_ttl>, "How long they are fresh where the origin says nothing.",
+     {.high = 10 * kYear, .example = R"("60s")"}},
+    {"status_ttl", rule<&CacheRules::status_ttl>,
+     "The same for single statuses, so that errors too may be kept for a moment.",
+     {.high = 10 * kYear, .example = R"({ 404 = "30s", 503 = "1s" })"}},
+    {"stale_while_revalidate", rule<&CacheRules::stale_while_revalidate>,
+     "Past its freshness, how long an answer is served while one request fetches it anew; where the origin says "
+     "nothing. An answer with s-maxage is not served stale (RFC 9111 §5.2.2.10).",
+     {.high = 10 * kYear, .example = R"("30s")"}},
+    {"stale_if_error", rule<&CacheRules::stale_if_error>,
+     "Past its freshness, how long an answer stands in for an origin that fails; where the origin says nothing.",
+     {.high = 10 * kYear, .example = R"("1h")"}},
+    {"stale_when_gone", rule<&CacheRules::stale_when_gone>,
+     "A stale answer rather than 502 or 504 where nothing forbids it."},
+    {"stale_if_slow", rule<&CacheRules::stale_if_slow>,
+     "A stale answer in hand is served when the origin takes longer. 0: never.", {.high = kHour, .strict = "0s"}},
+    {"s_maxage_allows_stale", rule<&CacheRules::s_maxage_allows_stale>,
+     "Let answers with s-maxage be served stale, as other caches do and RFC 9111 §5.2.2.10 does not allow.",
+     {.strict = "false"}},
+    {"keep", rule<&CacheRules::keep>,
+     "How long answers are kept beyond all that, to be validated and for an origin that is gone.", {.high = kYear}},
+    {"ignore_client_no_cache", rule<&CacheRules::ignore_client_no_cache>,
+     "Do not obey Cache-Control and Pragma of requests, so that a client's reload costs the origin nothing.",
+     {.strict = "false"}},
+
+    {"heuristic", rule<&CacheRules::heuristic>,
+     "Guess a lifetime from Last-Modified where nothing else is said (RFC 9111 §4.2.2)."},
+    {"heuristic_max", rule<&CacheRules::heuristic_max>, "The longest guess.", {.high = kYear}},
+    {"heuristic_all_statuses", rule<&CacheRules::heuristic_all_statuses>,
+     "Guess for all statuses that RFC 9110 §15.1 lists, 404 and 410 among them, not for 200, 203, 204, 300, 301 and "
+     "308 alone.",
+     {.strict = "true"}},
+
+    {"set_cookie", rule<&CacheRules::set_cookie>,
+     "What becomes of an answer with Set-Cookie: `strip` stores it without the field, where sharing is explicit; "
+     "`refuse` does not store it; `keep` stores it with the field, which every client then gets.",
+     {.strict = "keep"}},
+    {"share_set_cookie", rule<&CacheRules::share_set_cookie>,
+     "Say that answers of this route may be shared though they carry Set-Cookie."},
+    {"strip_cookies", rule<&CacheRules::strip_cookies>,
+     "Take Cookie from requests and Set-Cookie from answers: for routes that have no business with them."},
+    {"pass_cookies", rule<&CacheRules::pass_cookies>,
+     "A request with one of these cookies (`*` for any run of characters) goes to the origin and nothing of it is "
+     "stored.",
+     {.form = Form::token, .example = R"(["session", "wordpress_logged_in_*"])"}},
+
+    {"key_cookies", rule<&CacheRules::key_cookies>, "Cookies whose values are parts of the key.",
+     {.form = Form::token, .example = R"(["currency"])"}},
+    {"key_fields", rule<&CacheRules::key_fields>, "Request fields whose values are parts of the key.",
+     {.form = Form::field_name, .example = R"(["x-country"])"}},
+    {"sort_query", rule<&CacheRules::sort_query>, "Parameters in another order make no other key."},
+    {"drop_parameters", rule<&CacheRules::drop_parameters>,
+     "Query parameters that are no part of the key (`*` for any run of characters).",
+     {.form = Form::parameter, .example = R"(["utm_*", "fbclid", "gclid"])"}},
+    {"keep_parameters", rule<&CacheRules::keep_parameters>,
+     "Only these are; an empty list drops the query from the key. Not together with `drop_parameters`.",
+     {.form = Form::parameter, .example = R"(["page", "q"])"}},
+    {"max_variants", rule<&CacheRules::max_variants>, "Answers that are kept under one key because of Vary.",
+     {.low = 1, .high = 10'000}},
+    {"content_language", rule<&CacheRules::content_language>,
+     "Answer a new Accept-Language with the stored variant whose Content-Language it would prefer.",
+     {.strict = "false"}},
+
+    {"tags", rule<&CacheRules::tags>, "Tags that every stored answer gets, for purges.",
+     {.form = Form::tag, .example = R"(["shop"])"}},
+    {"forward_tags", rule<&CacheRules::forward_tags>, "Leave Surrogate-Key and Cache-Tag in what clients get."},
+    {"targeted_fields", rule<&CacheRules::targeted_fields>,
+     "Fields that replace Cache-Control and Expires for this cache, the first valid one counts (RFC 9213 §2.2).",
+     {.form = Form::token}},
+    {"forward_targeted", rule<&CacheRules::forward_targeted>, "Leave those fields in what clients get."},
+
+    {"max_object", rule<&CacheRules::max_object_bytes>,
+     "The largest answer of the route that is stored; 0: as `cache.max_object`.", {.high = 64 * kTiB}},
+    {"hit_for_miss", rule<&CacheRules::hit_for_miss>,
+     "How long it is remembered that an answer could not be stored, so that requests for it do not wait for one another.",
+     {.high = kHour * 24}},
+    {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
+    {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},
+};
+
+}  // namespace
+
+std::span<const Setting<CacheRules>> cache_settings() { return kCache; }
+
+}  // namespace davenport::config
