@@ -35,6 +35,9 @@ std::string_view field_name(FieldId id);         // lower case; "" for `other`
 
 constexpr std::uint64_t field_bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
+// `view` at the same offset from new_base, if it lies in [old_base, old_base + size); else as it is.
+std::string_view rebased(std::string_view view, const char* old_base, std::size_t size, const char* new_base);
+
 struct Field {
   std::string_view name;   // as it came; compare with iequals, or by id
   std::string_view value;

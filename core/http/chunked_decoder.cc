@@ -1,0 +1,205 @@
+// The chunked transfer coding (RFC 9112 §7.1), a line or a run of content at a time.
+#include <algorithm>
+#include <cstring>
+
+#include "core/http/bytes.h"
+#include "core/http/field_line.h"
+#include "core/http/parser.h"
+
+namespace davenport::http {
+namespace {
+
+using detail::LineState;
+
+constexpr std::uint64_t kLargestChunk = std::uint64_t{1} << 62;
+
+// Fields that decide framing, routing or the connection come too late in a trailer (RFC 9110 §6.5.1).
+constexpr std::uint64_t kNotInTrailers =
+    field_bit(FieldId::content_length) | field_bit(FieldId::transfer_encoding) | field_bit(FieldId::host) |
+    field_bit(FieldId::connection) | field_bit(FieldId::te) | field_bit(FieldId::trailer) |
+    field_bit(FieldId::upgrade) | field_bit(FieldId::expect);
+
+const char* skip_spaces(const char* p, const char* end) {
+  while (p != end && (*p == ' ' || *p == '\t')) ++p;
+  return p;
+}
+
+// From the opening quote to behind the closing one; null where it is broken before `end` (RFC 9110 §5.6.4).
+const char* skip_quoted(const char* p, const char* end) {
+  for (++p; p != end; ++p) {
+    if (*p == '"') return p + 1;
+    if (*p == '\\' && ++p == end) return nullptr;
+    if (!bytes::is(*p, bytes::kValue)) return nullptr;
+  }
+  return nullptr;
+}
+
+// *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), all of [p, end) (RFC 9112 §7.1.1).
+bool are_extensions(const char* p, const char* end) {
+  while (p != end) {
+    p = skip_spaces(p, end);
+    if (p == end || *p != ';') return false;
+    p = skip_spaces(p + 1, end);
+    const char* const name = p;
+    p = bytes::skip(p, end, bytes::kToken);
+    if (p == name) return false;
+    const char* const equals = skip_spaces(p, end);
+    if (equals == end || *equals != '=') continue;
+    p = skip_spaces(equals + 1, end);
+    if (p != end && *p == '"') {
+      p = skip_quoted(p, end);
+      if (p == nullptr) return false;
+    } else {
+      const char* const value = p;
+      p = bytes::skip(p, end, bytes::kToken);
+      if (p == value) return false;
+    }
+  }
+  return true;
+}
+
+// A whole chunk line without its CRLF, or as much as the limit leaves of it.
+std::optional<ParseFault> read_chunk_line(const char* p, const char* end, std::uint64_t& size) {
+  const char* const digits = p;
+  std::uint64_t number = 0;
+  for (; p != end; ++p) {
+    const int digit = bytes::hex_value(*p);
+    if (digit < 0) break;
+    if (number >= kLargestChunk >> 4) return ParseFault::bad_chunk_size;
+    number = number << 4 | static_cast<unsigned>(digit);
+  }
+  size = number;
+  if (p == digits) return ParseFault::bad_chunk_size;
+  if (p == end) return std::nullopt;
+  if (*p != ';' && *p != ' ' && *p != '\t') return ParseFault::bad_chunk_size;
+  const char* const semicolon = skip_spaces(p, end);
+  if (semicolon == end || *semicolon != ';') return ParseFault::bad_chunk_size;
+  if (!are_extensions(p, end)) return ParseFault::bad_chunk_extension;
+  return std::nullopt;
+}
+
+ChunkedDecoder::Step failed(ParseFault fault) { return {ParseState::error, 0, {}, fault}; }
+
+}  // namespace
+
+void ChunkedDecoder::reset() { *this = ChunkedDecoder(*limits_); }
+
+ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view bytes, Fields& trailers) {
+  Step step;
+  while (true) {
+    const std::string_view rest = bytes.substr(step.consumed);
+    switch (phase_) {
+      case Phase::size_line:
+        if (!read_size_line(rest, step)) return step;
+        break;
+      case Phase::content: {
+        const std::size_t run = static_cast<std::size_t>(std::min<std::uint64_t>(left_, rest.size()));
+        if (run == 0) return step;
+        step.content = rest.substr(0, run);
+        step.consumed += run;
+        step.state = ParseState::content;
+        left_ -= run;
+        if (left_ == 0) phase_ = Phase::content_end;
+        return step;
+      }
+      case Phase::content_end:
+        if (!read_content_end(rest, step)) return step;
+        break;
+      case Phase::trailers:
+        if (!read_trailers(rest, trailers, step)) return step;
+        break;
+      case Phase::done:
+        step.state = ParseState::done;
+        return step;
+    }
+  }
+}
+
+bool ChunkedDecoder::read_size_line(std::string_view bytes, Step& step) {
+  const std::string_view seen = bytes.substr(0, kChunkLineBytes);
+  const auto* const lf = looked_ < seen.size()
+                             ? static_cast<const char*>(std::memchr(seen.data() + looked_, '\n', seen.size() - looked_))
+                             : nullptr;
+  if (lf == nullptr && seen.size() < kChunkLineBytes) {
+    looked_ = seen.size();
+    return false;
+  }
+  // Without an LF the line is longer than allowed; what is wrong with its beginning is told first.
+  const char* const end = lf ? lf : seen.data() + seen.size();
+  const char* const bad = bytes::skip_value(seen.data(), end);
+  std::optional<ParseFault> fault;
+  if (bad != end && bad + 1 != end) {
+    fault = *bad == '\r' ? ParseFault::bare_cr : ParseFault::control_byte;
+  } else if (bad != end && *bad != '\r') {
+    fault = ParseFault::control_byte;
+  } else if (lf == nullptr) {
+    fault = ParseFault::chunk_line_too_long;
+  } else if (bad == end) {
+    fault = ParseFault::bare_lf;
+  } else {
+    fault = read_chunk_line(seen.data(), bad, left_);
+  }
+  if (fault) {
+    step = failed(*fault);
+    return false;
+  }
+  step.consumed += static_cast<std::size_t>(end - seen.data()) + 1;
+  looked_ = 0;
+  phase_ = left_ == 0 ? Phase::trailers : Phase::content;
+  return true;
+}
+
+bool ChunkedDecoder::read_content_end(std::string_view bytes, Step& step) {
+  if (bytes.empty()) return false;
+  if (bytes[0] != '\r') {
+    step = failed(bytes[0] == '\n' ? ParseFault::bare_lf : ParseFault::bad_chunk_size);
+    return false;
+  }
+  if (bytes.size() == 1) return false;
+  if (bytes[1] != '\n') {
+    step = failed(ParseFault::bare_cr);
+    return false;
+  }
+  step.consumed += 2;
+  phase_ = Phase::size_line;
+  return true;
+}
+
+bool ChunkedDecoder::read_trailers(std::string_view bytes, Fields& trailers, Step& step) {
+  const std::size_t room = limits_->head_bytes - trailer_bytes_;
+  const std::string_view seen = bytes.substr(0, room);
+  const bool full = seen.size() == room;
+  const bool line = looked_ == 0 || (looked_ < seen.size() &&
+                                     std::memchr(seen.data() + looked_, '\n', seen.size() - looked_) != nullptr);
+  looked_ = seen.size();
+  if (!line && !full) return false;
+
+  const char* p = seen.data();
+  Field field;
+  ParseFault fault{};
+  switch (detail::read_field_line(p, seen.data() + seen.size(), field, fault)) {
+    case LineState::need_more:
+      if (full) step = failed(ParseFault::head_too_large);
+      return false;
+    case LineState::fault: step = failed(fault); return false;
+    case LineState::end_of_head: phase_ = Phase::done; break;
+    case LineState::field:
+      if (field_bit(field.id) & kNotInTrailers) {
+        step = failed(ParseFault::bad_trailer);
+        return false;
+      }
+      if (trailers.size() >= limits_->field_count) {
+        step = failed(ParseFault::too_many_fields);
+        return false;
+      }
+      trailers.add_copy(field.name, field.value);
+      break;
+  }
+  const auto taken = static_cast<std::size_t>(p - seen.data());
+  step.consumed += taken;
+  trailer_bytes_ += taken;
+  looked_ = 0;
+  return true;
+}
+
+}  // namespace davenport::http

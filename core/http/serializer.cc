@@ -1,0 +1,76 @@
+#include "core/http/serializer.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+
+#include "core/base/text.h"
+#include "core/http/bytes.h"
+#include "core/http/field_names.h"
+#include "core/http/grammar.h"
+
+namespace davenport::http {
+namespace {
+
+// RFC 9110 §7.6.1, and RFC 9111 §3.1 for what is between us and a peer that asked for proxy authentication.
+constexpr std::uint64_t kHopByHop =
+    field_bit(FieldId::connection) | field_bit(FieldId::proxy_connection) | field_bit(FieldId::keep_alive) |
+    field_bit(FieldId::te) | field_bit(FieldId::transfer_encoding) | field_bit(FieldId::upgrade) |
+    field_bit(FieldId::proxy_authenticate) | field_bit(FieldId::proxy_authentication_info) |
+    field_bit(FieldId::proxy_authorization);
+
+[[maybe_unused]] bool is_clean(std::string_view text, bytes::Class wanted) {
+  return bytes::skip(text.data(), text.data() + text.size(), wanted) == text.data() + text.size();
+}
+
+}  // namespace
+
+void append_request_line(std::string& out, std::string_view method, std::string_view target) {
+  assert(!method.empty() && is_clean(method, bytes::kToken));
+  assert(!target.empty() && is_clean(target, bytes::kTarget));
+  out.append(method).append(1, ' ').append(target).append(" HTTP/1.1\r\n");
+}
+
+void append_status_line(std::string& out, int status, std::string_view reason) {
+  assert(status >= 100 && status <= 999);
+  assert(is_clean(reason, bytes::kValue));
+  out.append("HTTP/1.1 ");
+  append_number(out, status);
+  out.append(1, ' ').append(reason.empty() ? reason_phrase(status) : reason).append("\r\n");
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  assert(!name.empty() && is_clean(name, bytes::kToken));
+  assert(is_clean(value, bytes::kValue));
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_field(std::string& out, std::string_view name, std::uint64_t value) {
+  assert(!name.empty() && is_clean(name, bytes::kToken));
+  out.append(name).append(": ");
+  append_number(out, value);
+  out.append("\r\n");
+}
+
+void append_chunk_size(std::string& out, std::uint64_t bytes) {
+  char digits[16];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, bytes, 16).ptr).append("\r\n");
+}
+
+HopByHop::HopByHop(const Fields& fields) : ids_(kHopByHop) {
+  if (!fields.has(FieldId::connection)) return;
+  single_ = fields.combined(FieldId::connection, scratch_);
+  if (fields.count(FieldId::connection) == 1) scratch_.clear();
+  for (ListReader names(single_); const auto name = names.next();) {
+    const FieldId id = field_id(*name);
+    if (id != FieldId::other) ids_ |= field_bit(id);
+    else names_others_ |= !iequals(*name, "close");
+  }
+}
+
+bool HopByHop::operator()(const Field& field) const {
+  if (field.id != FieldId::other) return (ids_ & field_bit(field.id)) != 0;
+  return names_others_ && list_contains(scratch_.empty() ? single_ : std::string_view(scratch_), field.name);
+}
+
+}  // namespace davenport::http
