@@ -146,7 +146,9 @@ bool Origin::answer(Wire& wire, SeenRequest& request, std::size_t index) {
       return false;
     }
     for (const Answer::Step& step : steps) {
+      const bool was_complete = request.complete;
       step(exchange);
+      if (request.complete != was_complete) record(index, request);   // before the next step lets the test look
       if (!wire.socket().is_open()) break;
     }
   } catch (const TimedOut& timeout) {
