@@ -43,6 +43,7 @@ class AccessLog {
   virtual ~AccessLog() = default;                        // writes all that is left
   virtual std::unique_ptr<AccessLogRing> make_ring() = 0;   // one a worker; dropped before the log
   virtual void reopen() = 0;                             // SIGUSR1: after a rotation
+  virtual std::uint64_t lost() const = 0;                // lines that could not be written: a full disk, a closed pipe
 };
 
 }  // namespace davenport::observe
