@@ -15,7 +15,7 @@ struct StoredFacts {
   std::uint32_t lifetime = 0;       // freshness lifetime, seconds (§4.2.1, §4.2.2), saturated at 2^31
   std::uint32_t stale_while_revalidate = 0;   // seconds past freshness (RFC 5861 §3); 0: not allowed
   std::uint32_t stale_if_error = 0;           // (RFC 5861 §4); 0: not allowed
-  std::uint32_t keep = 0;           // seconds of retention past freshness and the stale windows
+  std::uint32_t keep = 0;           // seconds past freshness for which it is retained, where the windows are shorter
   std::uint16_t status = 0;
   bool must_revalidate = false;     // must-revalidate, proxy-revalidate, s-maxage (§5.2.2.10): never served stale
   bool no_cache = false;            // stored, but validated at each use (§5.2.2.4)
@@ -25,6 +25,8 @@ struct StoredFacts {
   bool has_validator = false;       // an ETag (not one of our making) or Last-Modified
   bool shared_with_authorization = false;     // may answer a request that carries Authorization (§3.5)
   bool partial = false;             // a stored 206 (§3.3)
+  bool sie_stated = false;          // the origin itself sent stale-if-error: a limit for a dead origin too (RFC 5861 §4)
+  bool targeted = false;            // ruled by a targeted field (RFC 9213 §2.2)
 
   // current_age (§4.2.3). A clock that went backwards counts as no time passed.
   std::int64_t age(WallSeconds now) const {
@@ -33,6 +35,13 @@ struct StoredFacts {
   // Seconds of freshness left; negative when stale. 0 is stale: fresh means lifetime > age (§4.2).
   std::int64_t ttl(WallSeconds now) const { return std::int64_t{lifetime} - age(now); }
   bool fresh(WallSeconds now) const { return ttl(now) > 0; }
+  // Seconds from birth (age 0) to when nothing can be made of it any more: freshness, then the longest of the stale
+  // windows and `keep`. What is older may be dropped.
+  std::int64_t retention() const {
+    return std::int64_t{lifetime} + std::max({stale_while_revalidate, stale_if_error, keep});
+  }
+  bool outlived(WallSeconds now) const { return age(now) > retention(); }
 };
+static_assert(sizeof(StoredFacts) <= 64);
 
 }  // namespace davenport::policy

@@ -1,0 +1,34 @@
+#include "cache/policy/cookies.h"
+
+#include <algorithm>
+
+#include "core/base/text.h"
+
+namespace davenport::policy {
+
+std::optional<Cookie> CookieReader::next() {
+  while (true) {
+    while (rest_.empty()) {
+      if (line_ == end_) return std::nullopt;
+      if (line_->id == http::FieldId::cookie) rest_ = line_->value;
+      ++line_;
+    }
+    const std::size_t end = std::min(rest_.find(';'), rest_.size());
+    const std::string_view pair = trim_ows(rest_.substr(0, end));
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    if (pair.empty()) continue;
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) return Cookie{pair, {}};
+    return Cookie{trim_ows(pair.substr(0, equals)), trim_ows(pair.substr(equals + 1))};
+  }
+}
+
+std::optional<std::string_view> find_cookie(const http::Fields& fields, std::string_view name) {
+  CookieReader cookies(fields);
+  while (const auto cookie = cookies.next()) {
+    if (cookie->name == name) return cookie->value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace davenport::policy

@@ -1,0 +1,28 @@
+// cache/policy/cookies.h: the pairs of a request's Cookie lines (RFC 6265 §4.2.1), as they came.
+#pragma once
+#include <optional>
+#include <string_view>
+
+#include "core/http/fields.h"
+
+namespace davenport::policy {
+
+struct Cookie {
+  std::string_view name, value;      // a pair without "=" is a name
+};
+
+//     for (CookieReader cookies(request.fields); auto cookie = cookies.next();) …
+class CookieReader {
+ public:
+  explicit CookieReader(const http::Fields& fields) : line_(fields.begin()), end_(fields.end()) {}
+  std::optional<Cookie> next();
+
+ private:
+  decltype(std::declval<const http::Fields&>().begin()) line_, end_;
+  std::string_view rest_;
+};
+
+// The first cookie of that name, which is case-sensitive.
+std::optional<std::string_view> find_cookie(const http::Fields& fields, std::string_view name);
+
+}  // namespace davenport::policy
