@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include "support/cache_status.h"
 #include "support/client.h"
 
 using namespace davenport::testing;
@@ -96,4 +97,20 @@ TEST_CASE("a request is written with Host and Content-Length unless the fields s
   CHECK(request_bytes("POST", "/x", {{"Host", "a"}}, "body") == "POST /x HTTP/1.1\r\nHost: a\r\ncontent-length: 4\r\n\r\nbody");
   CHECK(request_bytes("PUT", "/x", {{"host", "a"}, {"transfer-encoding", "chunked"}}, "0\r\n\r\n") ==
         "PUT /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+}
+
+TEST_CASE("a status list is read to its last member, with quoted strings and bare parameters") {
+  const CacheStatus status = parse_status("edge; hit, davenport; fwd=uri-miss; stored; ttl=-5; detail=\"a, b; c\"");
+  CHECK(status.name == "davenport");
+  CHECK(status.get("fwd") == "uri-miss");
+  CHECK(status.get("stored") == "?1");
+  CHECK(status.number("ttl") == -5);
+  CHECK(status.get("detail") == "a, b; c");
+  CHECK_FALSE(status.has("hit"));
+}
+
+TEST_CASE("a date is written as IMF-fixdate") {
+  const std::string date = http_date(std::chrono::hours(1));
+  CHECK(date.size() == 29);
+  CHECK(date.ends_with(" GMT"));
 }

@@ -60,7 +60,7 @@ TEST_CASE("a configuration is written with its tables and routes in order") {
   config.add("cache", "strict_rfc = true").add("route.cache", "heuristic = false").add("", "workers = 1");
   config.add("origin.app", "retries = 0").route("hosts = [\"a\"]");
   CHECK(config.text() ==
-        "listen = [\"127.0.0.1:0\"]\nworkers = 1\nshutdown_timeout = \"1s\"\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n"
-        "[origin.app]\nservers = [\"127.0.0.1:1\"]\nretries = 0\n\n[cache]\nstrict_rfc = true\n\n"
+        "listen = [\"127.0.0.1:0\"]\nworkers = 1\n\n[origin.app]\nservers = [\"127.0.0.1:1\"]\nretries = 0\n\n"
+        "[cache]\nstrict_rfc = true\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n[shutdown]\ntimeout = \"1s\"\n\n"
         "[[route]]\npath = \"/\"\norigin = \"app\"\n\n[route.cache]\nheuristic = false\n\n[[route]]\nhosts = [\"a\"]\n");
 }

@@ -78,13 +78,13 @@ std::string sanitizer_report(const std::string& log) {
 
 Proxy::Proxy(const std::string& toml) {
   write_file(dir_.file("davenport.toml"), toml);
-  process_.emplace(std::vector<std::string>{binary(), "run", "--config", dir_.file("davenport.toml")},
+  process_.emplace(std::vector<std::string>{binary(), "run", dir_.file("davenport.toml")},
                    dir_.file("stdout"), dir_.file("log"));
   try {
     find_ports();
     await_condition("/readyz", [this] {
       if (!process_->running()) throw std::runtime_error("the proxy has ended");
-      return admin_port_ == 0 || admin("GET", "/readyz").status == 200;
+      return admin("GET", "/readyz").status == 200;
     });
   } catch (const std::exception& error) {
     throw std::runtime_error(std::string("the proxy did not start: ") + error.what() + "\n--- configuration\n" + toml +
@@ -93,13 +93,12 @@ Proxy::Proxy(const std::string& toml) {
 }
 
 void Proxy::find_ports() {
-  const bool has_admin = read_file(dir_.file("davenport.toml")).find("enabled = false # admin") == std::string::npos;
-  await_condition("the ports in its log", [&] {
+  await_condition("the ports in its log", [this] {
     if (!process_->running()) throw std::runtime_error("it ended at once");
     const std::string text = log();
     port_ = port_after(text, "listening on ");
     admin_port_ = port_after(text, "admin on ");
-    return port_ != 0 && (admin_port_ != 0 || !has_admin);
+    return port_ != 0 && admin_port_ != 0;
   });
 }
 

@@ -32,15 +32,25 @@ ProxyConfig& ProxyConfig::route(const std::string& line) {
   return *this;
 }
 
+ProxyConfig& ProxyConfig::listen_proxy_protocol() {
+  proxy_protocol_ = true;
+  return *this;
+}
+
 std::string ProxyConfig::text() const {
-  std::string out = "listen = " + listen_ + "\n" + top_;
+  std::vector<Table> tables = tables_;
+  const auto set_default = [&](const std::string& table, const std::string& key, const std::string& line) {
+    std::string& lines = lines_of(tables, table);
+    if (lines.find(key) == std::string::npos) lines = line + "\n" + lines;
+  };
+  set_default("admin", "address", "address = \"127.0.0.1:0\"");
+  set_default("shutdown", "timeout", "timeout = \"1s\"");
+  std::string out;
+  if (!proxy_protocol_) out += "listen = [\"127.0.0.1:0\"]\n";
   if (top_.find("workers") == std::string::npos) out += "workers = 2\n";
-  if (top_.find("shutdown_timeout") == std::string::npos) out += "shutdown_timeout = \"1s\"\n";
-  out += "\n[admin]\naddress = \"127.0.0.1:0\"\n";
-  for (const Table& table : tables_) {
-    out += (table.name == "admin" ? "" : "\n[" + table.name + "]\n") + table.lines;
-    if (table.name == "admin") continue;
-  }
+  out += top_;
+  if (proxy_protocol_) out += "\n[[listen]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\n";
+  for (const Table& table : tables) out += "\n[" + table.name + "]\n" + table.lines;
   for (const std::vector<Table>& route : routes_) {
     for (const Table& table : route) {
       out += (table.name == "route" ? "\n[[route]]\n" : "\n[" + table.name + "]\n") + table.lines;

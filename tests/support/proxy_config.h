@@ -15,7 +15,7 @@ namespace davenport::testing {
 class ProxyConfig {
  public:
   ProxyConfig& add(const std::string& table, const std::string& line);
-  ProxyConfig& listen(const std::string& toml) { listen_ = toml; return *this; }   // instead of one free port
+  ProxyConfig& listen_proxy_protocol();                      // every connection begins with a PROXY header
   ProxyConfig& origin(const std::string& name, const std::vector<std::string>& servers);
   ProxyConfig& route(const std::string& line = "");          // begins another [[route]]
   std::string text() const;
@@ -25,8 +25,8 @@ class ProxyConfig {
     std::string name, lines;
   };
   static std::string& lines_of(std::vector<Table>& tables, const std::string& name);
-  std::string listen_ = "[\"127.0.0.1:0\"]";
   std::string top_;
+  bool proxy_protocol_ = false;
   std::vector<Table> tables_;
   std::vector<std::vector<Table>> routes_;
 };
