@@ -71,6 +71,7 @@ bool is_name(std::string_view text) {
 
 // "1.2.3" and "300.1.1.1" are mistyped addresses, not names: a top-level label is never all digits (RFC 3696 §2).
 bool ends_in_digits(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
   const std::string_view last = name.substr(name.rfind('.') + 1);
   return std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
 }

@@ -27,7 +27,6 @@ void read_listeners(const Value& list, Config& config, Context& context) {
       continue;
     }
     read_table<Listener>(element, setting, "", listener_settings(), listener, context);
-    if (!context.wrote(setting + ".address")) context.error(element.place, setting, "expected an address");
   }
 }
 
@@ -52,7 +51,6 @@ void read_origins(const Value& origins, Config& config, Context& context) {
     origin.name = entry.key;
     read_table<Origin>(entry.value, path, "", origin_settings(), origin, context);
     if (health_written(path, context)) origin.health.enabled = true;
-    if (!context.wrote(path + ".servers")) context.error(entry.place, path, "expected servers = [\"address:port\"]");
   }
 }
 

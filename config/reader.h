@@ -2,6 +2,8 @@
 //     read_table<Config>(root, "", "", file_settings(), config, context, {"listen", "origin", "route"});
 // Every mistake is gathered: unknown keys with what was probably meant, wrong types, values out of bounds.
 #pragma once
+#include <fmt/format.h>
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -36,22 +38,23 @@ void read_table(const Value& value, const std::string& path, const std::string& 
     const std::string key = join_key(prefix, entry.key);
     const std::string setting = join_key(path, key_text(entry.key));
     context.written.emplace(setting, entry.place);
-    if (std::find(others.begin(), others.end(), key) != others.end()) continue;
+    const bool single = entry.key.find('.') == entry.key.npos;   // "limits.head" in quotes is no path
+    if (single && std::find(others.begin(), others.end(), key) != others.end()) continue;
     bool known = false, group = false;
     for (const Setting<Owner>& candidate : settings) {
       const bool secret = candidate.rules.form == Form::secret;
-      if (key == candidate.key && entry.key.find('.') == entry.key.npos) {
+      if (single && key == candidate.key) {
         if (secret) report_literal_secret(entry, setting, context);
         else assign(candidate.slot(owner), candidate.rules, entry.value, setting, context);
         known = true;
-      } else if (secret && (key == std::string(candidate.key) + "_file" || key == std::string(candidate.key) + "_env")) {
+      } else if (single && secret && (key == std::string(candidate.key) + "_file" || key == std::string(candidate.key) + "_env")) {
         assign_secret(*std::get<std::string*>(candidate.slot(owner)), entry, setting, context);
         known = true;
       }
       group = group || candidate.key.starts_with(key + ".");
     }
     if (known) continue;
-    if (group && entry.key.find('.') == entry.key.npos) {
+    if (group && single) {
       read_table(entry.value, setting, key, settings, owner, context, others);
       continue;
     }
@@ -67,6 +70,11 @@ void read_table(const Value& value, const std::string& path, const std::string& 
     }
     for (const std::string_view other : others) add_sibling(other);
     report_unknown(entry, setting, siblings, context);
+  }
+  if (!prefix.empty()) return;
+  for (const Setting<Owner>& setting : settings) {
+    if (!setting.rules.required || find(*value.table(), setting.key) != nullptr) continue;
+    context.error(context.place_of(path), path, fmt::format("expected {} = {}", setting.key, setting.rules.example));
   }
 }
 

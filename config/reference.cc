@@ -60,10 +60,13 @@ earlier one whole. `"unset"` takes a lifetime or `keep_parameters` back where `[
 `cache.strict_rfc = true` changes the defaults as the column *strict* says, for what is not written in either table.
 )";
 
-// Text is wrapped for the sample at this width.
-constexpr std::size_t kWidth = 118;
+constexpr std::size_t kWidth = 118;   // of the sample's comments
 
-void append_wrapped(std::string& out, std::string_view text) {
+// A comment, without Markdown's quotes.
+void append_wrapped(std::string& out, std::string_view marked) {
+  std::string plain(marked);
+  std::erase(plain, '`');
+  std::string_view text = plain;
   std::size_t column = 0;
   while (!text.empty()) {
     const auto end = std::min(text.find(' '), text.size());
@@ -123,6 +126,7 @@ void append_sample_section(std::string& out, const Section& section) {
 
 template <class Owner>
 std::string default_text(const Setting<Owner>& setting) {
+  if (setting.rules.required) return "required";
   if (setting.rules.form == Form::secret) return "none";
   Owner defaults{};
   const auto shown = show(setting.slot(defaults), setting.rules);

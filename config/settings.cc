@@ -105,7 +105,8 @@ constexpr Setting<Config> kFile[] = {
 
 constexpr Setting<Listener> kListener[] = {
     {"address", at<Listener, &Listener::address>,
-     "`\"0.0.0.0:80\"`, `\"[::]:80\"` or `\"unix:/run/davenport.sock\"`.", {.reload = Reload::restart}},
+     "`\"0.0.0.0:80\"`, `\"[::]:80\"` or `\"unix:/run/davenport.sock\"`.",
+     {.reload = Reload::restart, .required = true, .example = R"("0.0.0.0:8080")"}},
     {"proxy_protocol", at<Listener, &Listener::proxy_protocol>,
      "Each connection starts with a PROXY header (version 1 or 2) that names the client; without one it is closed.",
      {.reload = Reload::restart}},

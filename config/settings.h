@@ -58,6 +58,7 @@ struct Rules {
   Form form = Form::any;
   Unit unit = Unit::bytes;
   Reload reload = Reload::live;
+  bool required = false;          // its table is not whole without it
   std::string_view strict{};      // the value that `cache.strict_rfc` gives unless the setting is written; "": the same
   std::string_view example{};     // for the sample, as TOML, where the default is "not set" or empty
 };

@@ -15,7 +15,7 @@ constexpr Setting<Origin> kOrigin[] = {
     {"servers", of<&Origin::servers>,
      "The servers of this origin: `\"127.0.0.1:3000\"`, `\"[::1]:3000\"`, `\"shop.internal:3000\"`, "
      "`\"unix:/run/shop.sock\"`, or tables with an address and a weight.",
-     {.example = R"(["127.0.0.1:3000"])"}},
+     {.required = true, .example = R"(["127.0.0.1:3000"])"}},
     {"balance", of<&Origin::balance>,
      "Which server gets a request: each in turn, the one with the fewest requests under way, or always the same one "
      "for a URL."},
@@ -68,7 +68,8 @@ constexpr Setting<Origin> kOrigin[] = {
 };
 
 constexpr Setting<OriginServer> kServer[] = {
-    {"address", at<OriginServer, &OriginServer::address>, "As in the short form."},
+    {"address", at<OriginServer, &OriginServer::address>, "As in the short form.",
+     {.required = true, .example = R"("127.0.0.1:3000")"}},
     {"weight", at<OriginServer, &OriginServer::weight>, "Its share of the requests beside the others'.",
      {.low = 1, .high = 1000}},
 };

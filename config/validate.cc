@@ -63,7 +63,7 @@ class Validator {
   void listeners() {
     if (config_.listeners.empty() && !context_.wrote("listen")) {
       error("listen", "expected at least one listener: listen = [\"0.0.0.0:8080\"]");
-    } else if (config_.listeners.empty()) {
+    } else if (config_.listeners.empty() && !mistaken("listen")) {
       error("listen", "expected at least one address");
     }
     std::set<std::string> seen;
@@ -89,7 +89,8 @@ class Validator {
     if (!config_.admin.enabled) return;
     listening(config_.admin.address, "admin.address");
     const bool tried = context_.wrote("admin.token_file") || context_.wrote("admin.token_env");
-    if (config_.admin.token.empty() && !tried && !config_.admin.address.loopback()) {
+    const bool numeric = config_.admin.address.kind != Address::Kind::name;
+    if (numeric && config_.admin.token.empty() && !tried && !config_.admin.address.loopback()) {
       error("admin.address", fmt::format("{} can be reached from elsewhere: this needs admin.token_file or "
                                          "admin.token_env", config_.admin.address.text()));
     }

@@ -135,7 +135,6 @@ class Assigner {
     read_list(slot, "a list of addresses", [](const Assigner& element, OriginServer& server) {
       if (element.value_.table() == nullptr) return element(&server.address);
       read_table<OriginServer>(element.value_, element.setting_, "", server_settings(), server, element.context_);
-      if (!element.context_.wrote(element.setting_ + ".address")) element.refuse("expected an address in this table");
     });
   }
 
@@ -330,10 +329,9 @@ struct BoundsName {
   template <class T>
   std::string operator()(const T*) const {
     if constexpr (is_number<T> || is_duration<T> || std::is_same_v<T, double>) {
-      const std::string low = bound_text<T>(rules.low, rules.unit);
-      return rules.high >= Rules{}.high && is_number<T> && !std::is_same_v<T, std::uint64_t>
-                 ? fmt::format("{} or more", low)
-                 : fmt::format("{} to {}", low, bound_text<T>(rules.high, rules.unit));
+      const bool unbounded = rules.low == 0 && rules.high >= Rules{}.high && std::is_same_v<T, std::uint32_t>;
+      if (unbounded) return "";
+      return fmt::format("{} to {}", bound_text<T>(rules.low, rules.unit), bound_text<T>(rules.high, rules.unit));
     }
     return "";
   }
