@@ -1,0 +1,72 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "core/http/serializer.h"
+
+namespace davenport::http {
+namespace {
+
+template <class Append>
+std::string written(Append append) {
+  std::string out = "|";
+  append(out);
+  return out;
+}
+
+TEST_CASE("lines are appended in their one spelling (RFC 9112 §3, §4, §5)") {
+  CHECK(written([](auto& out) { append_request_line(out, "GET", "/a?b"); }) == "|GET /a?b HTTP/1.1\r\n");
+  CHECK(written([](auto& out) { append_status_line(out, 404); }) == "|HTTP/1.1 404 Not Found\r\n");
+  CHECK(written([](auto& out) { append_status_line(out, 200, "Fine"); }) == "|HTTP/1.1 200 Fine\r\n");
+  CHECK(written([](auto& out) { append_status_line(out, 299); }) == "|HTTP/1.1 299 \r\n");
+  CHECK(written([](auto& out) { append_field(out, "Age", "7"); }) == "|Age: 7\r\n");
+  CHECK(written([](auto& out) { append_field(out, "X", ""); }) == "|X: \r\n");
+  CHECK(written([](auto& out) { append_field(out, "Age", std::numeric_limits<std::uint64_t>::max()); }) == "|Age: 18446744073709551615\r\n");
+}
+
+TEST_CASE("chunk sizes are lower-case hexadecimal (RFC 9112 §7.1)") {
+  CHECK(written([](auto& out) { append_chunk_size(out, 0); }) == "|0\r\n");
+  CHECK(written([](auto& out) { append_chunk_size(out, 26); }) == "|1a\r\n");
+  CHECK(written([](auto& out) { append_chunk_size(out, std::numeric_limits<std::uint64_t>::max()); }) == "|ffffffffffffffff\r\n");
+}
+
+std::string passed_on(std::vector<std::pair<std::string_view, std::string_view>> lines) {
+  Fields fields;
+  for (const auto& [name, value] : lines) fields.add(name, value);
+  fields.remove_if(HopByHop(fields));
+  std::string out;
+  for (const Field& field : fields) out.append(field.name).append(" ");
+  return out;
+}
+
+TEST_CASE("what is for one hop stays behind (RFC 9110 §7.6.1, RFC 9111 §3.1)") {
+  for (const std::string_view name : {"Connection", "Proxy-Connection", "Keep-Alive", "TE", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate",
+                                      "Proxy-Authentication-Info", "Proxy-Authorization", "connection", "te"}) {
+    CAPTURE(name);
+    CHECK(passed_on({{"A", "1"}, {name, "x"}, {"Age", "1"}}) == "A Age ");
+  }
+  CHECK(passed_on({{"A", "1"}, {"Trailer", "x"}, {"Date", "1"}, {"Set-Cookie", "a"}, {"Via", "1.1 a"}}) == "A Trailer Date Set-Cookie Via ");
+}
+
+TEST_CASE("what Connection names stays behind, from all its lines and in any case") {
+  CHECK(passed_on({{"X-Hop", "1"}, {"Connection", "close, x-hop"}, {"X-Hops", "2"}, {"Trailer", "a"}}) == "X-Hops Trailer ");
+  CHECK(passed_on({{"Connection", "X-One"}, {"x-one", "1"}, {"X-Two", "2"}, {"X-Three", "3"}, {"Connection", "trailer,,X-TWO"}, {"Trailer", "a"}}) ==
+        "X-Three ");
+  CHECK(passed_on({{"Connection", ""}, {"X", "1"}}) == "X ");
+  CHECK(passed_on({{"Connection", "close"}, {"Close", "1"}}) == "Close ");
+}
+
+TEST_CASE("a copy of HopByHop answers alike after the first is gone") {
+  Fields fields;
+  fields.add("Connection", "a");
+  fields.add("Connection", "b");
+  std::optional<HopByHop> first(fields);
+  const HopByHop copy = *first;
+  first.reset();
+  CHECK(copy(Field{"B", "", FieldId::other}));
+  CHECK(copy(Field{"a", "", FieldId::other}));
+  CHECK(!copy(Field{"c", "", FieldId::other}));
+}
+
+}  // namespace
+}  // namespace davenport::http
