@@ -1,0 +1,270 @@
+// Stale answers: validated, replaced, served while or instead (RFC 9111 §4.2.4, §4.3; RFC 5861).
+#include <doctest/doctest.h>
+
+#include "support/cache_status.h"
+#include "support/origin.h"
+#include "support/proxy.h"
+
+using namespace davenport::testing;
+
+namespace {
+
+// Arrives stale by 10 seconds, so that no test has to wait.
+FieldLines stale(const std::string& more = "") {
+  return {{"cache-control", "max-age=10" + (more.empty() ? "" : ", " + more)}, {"age", "20"}, {"etag", "\"1\""}};
+}
+
+const FieldLines kFresh{{"cache-control", "max-age=60"}, {"etag", "\"2\""}};
+
+void await_hit_with(const Proxy& proxy, const std::string& target, const std::string& body) {
+  await_condition("a fresh hit of \"" + body + "\"", [&] {
+    const RawResponse response = proxy.get(target);
+    return is_hit(response) && response.body == body && cache_status(response).number("ttl") > 0;
+  });
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("revalidation");
+
+TEST_CASE("a 304 updates the stored fields and starts the lifetime anew (RFC 9111 §4.3.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale().add("x-state", "old").add("content-type", "text/plain"), "body");
+  origin.on("GET", "/a").reply(304, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}, {"x-state", "new"},
+                                     {"content-type", "text/html"}, {"content-length", "999"}});
+  proxy.get("/a");
+  const RawResponse validated = proxy.get("/a");
+  CHECK(validated.status == 200);
+  CHECK(validated.body == "body");
+  CHECK(validated.field("x-state") == "new");
+  CHECK(validated.fields.count("x-state") == 1);
+  CHECK(validated.field("content-type") == "text/html");
+  CHECK(validated.field("content-length") == "4");
+  CHECK(cache_status(validated).get("fwd") == "stale");
+  CHECK(cache_status(validated).get("fwd-status") == "304");
+  const RawResponse hit = proxy.get("/a");
+  CHECK(is_hit(hit));
+  CHECK(hit.field("x-state") == "new");
+  CHECK(cache_status(hit).number("ttl") > 50);
+  CHECK(origin.requests("/a") == 2);
+}
+
+TEST_CASE("a 200 to a validation replaces what was stored (RFC 9111 §4.3.3)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale().add("x-only-old", "1"), "old");
+  origin.on("GET", "/a").reply(200, kFresh, "new");
+  proxy.get("/a");
+  CHECK(proxy.get("/a").body == "new");
+  const RawResponse hit = proxy.get("/a");
+  CHECK(is_hit(hit));
+  CHECK(hit.body == "new");
+  CHECK_FALSE(hit.fields.has("x-only-old"));
+}
+
+TEST_CASE("without ETag a validation is made of Last-Modified (RFC 9111 §4.3.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  const std::string date = http_date(std::chrono::hours(-24));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10"}, {"age", "20"}, {"last-modified", date}}, "x");
+  origin.on("GET", "/a").reply(304);
+  proxy.get("/a");
+  CHECK(proxy.get("/a").body == "x");
+  CHECK(origin.last_request("/a").field("if-modified-since") == date);
+}
+
+TEST_CASE("no-cache is stored and validated at each use, whatever max-age says (RFC 9111 §5.2.2.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "no-cache, max-age=60"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/a").reply(304, {{"cache-control", "no-cache, max-age=60"}, {"etag", "\"1\""}});
+  proxy.get("/a");
+  for (int i = 0; i < 3; ++i) CHECK(proxy.get("/a").body == "x");
+  CHECK(origin.requests("/a") == 4);
+}
+
+TEST_CASE("a client's condition on a stale answer is decided after our own validation (RFC 9111 §4.3.2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale(), "body");
+  origin.on("GET", "/a").reply(304, stale());
+  proxy.get("/a");
+  const RawResponse same = proxy.get("/a", {{"if-none-match", "\"1\""}});
+  CHECK(same.status == 304);
+  const RawResponse other = proxy.get("/a", {{"if-none-match", "\"7\""}});
+  CHECK(other.status == 200);
+  CHECK(other.body == "body");
+  CHECK(origin.last_request("/a").field("if-none-match").find("\"1\"") != std::string::npos);
+}
+
+TEST_CASE("within stale-while-revalidate the stale answer is served while one request revalidates behind (RFC 5861 §3)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Barrier asked{"the origin was asked again"}, answer{"the origin may answer"};
+  origin.on("GET", "/a").reply(200, stale("stale-while-revalidate=60"), "old");
+  origin.on("GET", "/a").reach(asked).await(answer).reply(200, kFresh, "new");
+  proxy.get("/a");
+  const RawResponse first = proxy.get("/a");
+  CHECK(first.body == "old");
+  CHECK(is_hit(first));
+  CHECK(cache_status(first).number("ttl") < 0);
+  CHECK(cache_status(first).get("detail") == "stale_while_revalidate");
+  asked.await();
+  for (int i = 0; i < 5; ++i) CHECK(proxy.get("/a").body == "old");
+  CHECK(origin.requests("/a") == 2);
+  answer.open();
+  await_hit_with(proxy, "/a", "new");
+  CHECK(origin.requests("/a") == 2);
+}
+
+TEST_CASE("after the window of stale-while-revalidate the client waits for the new answer (RFC 5861 §3)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale("stale-while-revalidate=5"), "old");
+  origin.on("GET", "/a").reply(200, kFresh, "new");
+  proxy.get("/a");
+  CHECK(proxy.get("/a").body == "new");
+}
+
+TEST_CASE("a failed revalidation behind leaves the stale answer in use, and is tried again") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale("stale-while-revalidate=60"), "old");
+  origin.on("GET", "/a").reply(500);
+  origin.on("GET", "/a").reply(200, kFresh, "new");
+  proxy.get("/a");
+  CHECK(proxy.get("/a").body == "old");
+  origin.await_requests("/a", 2);
+  await_hit_with(proxy, "/a", "new");
+}
+
+TEST_CASE("within stale-if-error the stale answer stands in for a failing origin (RFC 5861 §4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("origin.app", "retries = 0"));
+  int number = 0;
+  for (const int status : {500, 502, 503, 504, 0 /* closes */, -1 /* resets */}) {
+    CAPTURE(status);
+    const std::string path = "/row" + std::to_string(number++);
+    origin.on("GET", path).reply(200, stale("stale-if-error=600"), "old");
+    proxy.get(path);
+    Answer& answer = origin.on("GET", path);
+    if (status > 0) answer.reply(status, {}, "broken");
+    if (status == 0) answer.close();
+    if (status < 0) answer.reset();
+    const RawResponse response = proxy.get(path);
+    CHECK(response.status == 200);
+    CHECK(response.body == "old");
+    CHECK(is_hit(response));
+    CHECK(cache_status(response).get("detail") == "stale_if_error");
+  }
+}
+
+TEST_CASE("stale-if-error is no answer to 404, and not after its window (RFC 5861 §4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/missing").reply(200, stale("stale-if-error=600"), "old");
+  origin.on("GET", "/missing").reply(404, {}, "gone");
+  proxy.get("/missing");
+  CHECK(proxy.get("/missing").status == 404);
+  origin.on("GET", "/late").reply(200, stale("stale-if-error=5"), "old");
+  origin.on("GET", "/late").reply(503, {}, "broken");
+  proxy.get("/late");
+  CHECK(proxy.get("/late").status == 503);
+}
+
+TEST_CASE("where the origin is gone a stale answer is served, unless something forbids it (RFC 9111 §4.2.4)") {
+  struct Row { const char* directives; bool served; };
+  for (const Row& row : {Row{"", true}, Row{"must-revalidate", false}, Row{"proxy-revalidate", false}, Row{"s-maxage=10", false},
+                         Row{"no-cache", false}}) {
+    CAPTURE(row.directives);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, stale(row.directives), "old");
+    REQUIRE(proxy.get("/a").status == 200);
+    origin.stop();
+    const RawResponse response = proxy.get("/a");
+    if (row.served) {
+      CHECK(response.status == 200);
+      CHECK(response.body == "old");
+      CHECK(cache_status(response).get("detail") == "stale_origin_gone");
+    } else {
+      CHECK(response.status == 504);                     // §5.2.2.2: "SHOULD be 504"
+      CHECK(proxy_status(response).has("error"));
+      CHECK_FALSE(response.fields.has("cache-status"));  // an answer of our own (RFC 9211 §2)
+    }
+  }
+}
+
+TEST_CASE("stale_when_gone can be switched off") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "stale_when_gone = false"));
+  origin.on("GET", "/a").reply(200, stale(), "old");
+  proxy.get("/a");
+  origin.stop();
+  CHECK(proxy.get("/a").status >= 502);
+}
+
+TEST_CASE("a client that says no-cache is not given a stale answer, whatever becomes of the origin (RFC 9111 §5.2.1.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60, stale-if-error=600"}}, "old");
+  proxy.get("/a");
+  origin.stop();
+  CHECK(proxy.get("/a", {{"cache-control", "no-cache"}}).status >= 502);
+  CHECK(proxy.get("/a").body == "old");
+}
+
+TEST_CASE("a stale answer in hand is served when the origin is slow, and the fetch goes on") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "stale_if_slow = \"50ms\""));
+  Barrier answer{"the origin may answer"};
+  origin.on("GET", "/a").reply(200, stale(), "old");
+  origin.on("GET", "/a").await(answer).reply(200, kFresh, "new");
+  proxy.get("/a");
+  const RawResponse response = proxy.get("/a");
+  CHECK(response.body == "old");
+  CHECK(cache_status(response).get("detail") == "stale_if_slow");
+  answer.open();
+  await_hit_with(proxy, "/a", "new");
+  CHECK(origin.requests("/a") == 2);
+}
+
+TEST_CASE("max-stale of a client allows a stale answer, must-revalidate does not (RFC 9111 §5.2.1.2, §5.2.2.2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, stale(), "old");
+  origin.on("GET", "/b").reply(200, stale("must-revalidate"), "old");
+  proxy.get("/a");
+  proxy.get("/b");
+  CHECK(is_hit(proxy.get("/a", {{"cache-control", "max-stale=100"}})));
+  CHECK(is_hit(proxy.get("/a", {{"cache-control", "max-stale"}})));
+  CHECK_FALSE(is_hit(proxy.get("/a", {{"cache-control", "max-stale=5"}})));
+  CHECK_FALSE(is_hit(proxy.get("/b", {{"cache-control", "max-stale=100"}})));
+}
+
+TEST_CASE("an error answer to a validation is passed on and does not replace what was stored") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "stale_when_gone = false"));
+  origin.on("GET", "/a").reply(200, stale("must-revalidate"), "old");
+  origin.on("GET", "/a").reply(500, {}, "broken");
+  origin.on("GET", "/a").reply(304, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}});
+  proxy.get("/a");
+  CHECK(proxy.get("/a").status == 500);
+  const RawResponse again = proxy.get("/a");
+  CHECK(again.status == 200);
+  CHECK(again.body == "old");
+}
+
+TEST_CASE("a HEAD answer with another validator makes the stored GET stale (RFC 9111 §4.3.5)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}}, "old");
+  origin.on("GET", "/a").reply(200, kFresh, "new");
+  origin.on("HEAD", "/a").reply(200, {{"cache-control", "max-age=60"}, {"etag", "\"2\""}, {"content-length", "3"}});
+  proxy.get("/a");
+  CHECK(proxy.request("HEAD", "/a", {{"cache-control", "no-cache"}}).field("etag") == "\"2\"");
+  CHECK(proxy.get("/a").body == "new");
+}
+
+TEST_SUITE_END();
