@@ -18,7 +18,8 @@ using ClusterPtr = std::shared_ptr<Cluster>;
 
 // What metrics, /readyz and `explain` show of a server.
 struct ServerState {
-  std::string address;
+  std::string address;          // "10.0.0.1:80"
+  std::string name;             // as configured: the address again, or the name that led to it
   bool healthy = true;          // by active checks
   bool ejected = false;         // by passive ejection, for now
   std::uint32_t connections = 0, outstanding = 0;
@@ -32,6 +33,10 @@ struct ClusterState {
   bool available = true;        // at least one server may be asked
 };
 
+// The successor of a reload takes over the servers (by address) with their health and counters, the requests that wait and the
+// retry budget; the predecessor's exchanges end on it.
+// Refusals: a server that active checks found unhealthy is not asked. One that was ejected for its failures is left alone for a
+// while; but an origin's only address is never ejected. no_server where none is left.
 ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor /* may be null */);
 ClusterState state_of(const Cluster& cluster, SteadyTime now);
 

@@ -3,11 +3,15 @@
 //     Result<const http::ResponseHead*, Failure> head = co_await exchange.request(request);    // with retries, if allowed
 //     while (interim(*head)) head = co_await exchange.next_head();                             // 1xx, then the final one
 //     while (…) { Result<Piece, Failure> piece = co_await exchange.read_body(); … }            // until piece->end
+// Retries a connection that could not be made, on another server, for any request: nothing was sent. A request that was sent is
+//         sent again only if it is idempotent and has no body, and no byte of a response came; on another server where there
+//         is one, else on the same after a reset or an end. A pooled connection that turns out to be closed costs no retry
+//         (twice at most), for it says nothing of the server.
 // Owner   the caller's frame owns the Exchange, and the Exchange its connection from start to end: when the answer was read
 //         to its end and both sides allow it, the destructor gives the connection back to the pool; in every other case it
 //         is closed. A connection whose answer was not read whole is never used again.
 // Views   heads live until the next call; a Piece's bytes lie in the worker's read buffer: they are gone at the next
-//         suspension of anyone on this loop. Use or copy them before.
+//         suspension of anyone on this loop, and when another exchange is asked for anything. Use or copy them before.
 // Time    connect, first-byte and between-bytes deadlines are the origin's own settings.
 // Thread  the worker's loop.
 #pragma once
@@ -29,7 +33,8 @@ namespace davenport::origin {
 class Connections;        // connections.h: a worker's pools for all origins
 
 // What is sent. All that is hop-by-hop was removed and all that we add was added by the caller; Host is among the fields.
-// Framing is written by the exchange: Content-Length or Transfer-Encoding, never taken from `fields` (those two are skipped).
+// Framing is written by the exchange: Content-Length or Transfer-Encoding, never taken from `fields`. These two, Connection and
+// Expect are skipped there.
 struct OriginRequest {
   std::string_view method_name;
   http::Method method = http::Method::get;
@@ -75,13 +80,17 @@ class Exchange {
   net::Task<Result<const http::ResponseHead*, Failure>> next_head();
   // True where the head (or an error) has already begun to arrive: an origin that answers before it has read the body.
   bool head_waiting() const;
+  // Waits until that is so, but no longer than `deadline`: false then, and nothing has failed. For "100-continue", where
+  // a client that is not answered in time sends its body all the same (RFC 9110 §10.1.1).
+  net::Task<bool> wait_for_head(SteadyTime deadline);
 
   net::Task<Result<Piece, Failure>> read_body();
   // The same without waiting: nullopt where nothing has arrived yet.
   std::optional<Result<Piece, Failure>> try_read_body();
   const http::Fields& trailers() const;
 
-  // After a 101: the connection, and what the origin sent behind the head. The exchange is then empty.
+  // After a 101: the connection, and what the origin sent behind the head. The exchange is then empty, but as long as it lives
+  // the connection counts as one of its server's: keep it while the tunnel is open.
   net::StreamPtr take_stream(std::string& leftover);
 
   // The connection will be closed, never pooled (the client has gone, a body is not wanted).
@@ -92,7 +101,8 @@ class Exchange {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  friend class Pool;
+  std::unique_ptr<Impl> impl_;      // its buffers go back to the worker for the next exchange
 };
 
 }  // namespace davenport::origin
