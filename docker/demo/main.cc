@@ -57,6 +57,20 @@ int serve(const demo::Options& options) {
   return 0;
 }
 
+// Asked by binding, not by connecting: a port may be taken by one who does not accept.
+int find_port(const demo::Options& options) {
+  for (int port = options.find_port; port <= 65'535 && port < options.find_port + 200; ++port) {
+    std::uint16_t bound = 0;
+    const int socket = demo::open_listening_socket(options.address, static_cast<std::uint16_t>(port), bound);
+    if (socket < 0) continue;
+    ::close(socket);
+    fmt::print("{}\n", bound);
+    return 0;
+  }
+  fmt::print(stderr, "no free port from {} on\n", options.find_port);
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,6 +85,7 @@ int main(int argc, char** argv) {
     fmt::print("{}", demo::kHelp);
     return 0;
   }
+  if (options.find_port != 0) return find_port(options);
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;

@@ -29,6 +29,10 @@ bool apply(Options& options, std::string_view name, std::string_view value) {
     options.purge = parse_purge_url(value);
     return options.purge.has_value();
   }
+  if (name == "--find-port") {
+    options.find_port = static_cast<std::uint16_t>(parse_number(value, 1, 65'535).value_or(0));
+    return options.find_port != 0;
+  }
   if (name == "--threads") {
     const auto threads = parse_number(value, 1, 256);
     if (threads) options.threads = *threads;
@@ -55,6 +59,7 @@ const std::string_view kHelp = R"(davenport_demo_shop: a small web shop with a s
   --db-queue N             1000 requests in line; 503 above
   --max-connections N      4096; 503 above
   --purge URL              tell a cache when a price changes: http://127.0.0.1:9090/purge
+  --find-port PORT         print the first port from PORT on that can be listened at, and end
   --help
 
 It has no passwords: anyone who reaches it may change prices at /admin/product/<id>. Keep it on loopback.

@@ -21,6 +21,7 @@ struct Options {
   std::size_t db_queue = 1000;                     // requests that wait for their first; 503 above
   std::size_t max_connections = 4096;
   std::optional<PurgeTarget> purge;                // where a changed price is reported
+  std::uint16_t find_port = 0;                     // not 0: print the first free port from here on, and end
   bool help = false;
 };
 

@@ -2,11 +2,10 @@
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <fmt/format.h>
-
-#include <memory>
 
 #include "docker/demo/text.h"
 
@@ -15,9 +14,20 @@ namespace {
 
 constexpr int kTimeoutSeconds = 3;
 
+struct Purge {
+  evhttp_connection* connection;
+  std::function<void(int)> done;
+  ~Purge() { evhttp_connection_free(connection); }
+};
+
 void answered(evhttp_request* request, void* argument) {
-  const std::unique_ptr<std::function<void(int)>> done(static_cast<std::function<void(int)>*>(argument));
-  (*done)(request == nullptr ? 0 : evhttp_request_get_response_code(request));
+  auto* const purge = static_cast<Purge*>(argument);
+  purge->done(request == nullptr ? 0 : evhttp_request_get_response_code(request));
+  // libevent still works on the connection when this returns, so that it is freed in the next turn of the loop.
+  // (evhttp_connection_free_on_completion() forgets connections that were refused.)
+  event_base* const base = evhttp_connection_get_base(purge->connection);
+  const timeval now{0, 0};
+  event_base_once(base, -1, EV_TIMEOUT, [](evutil_socket_t, short, void* old) { delete static_cast<Purge*>(old); }, purge, &now);
 }
 
 bool is_address(const std::string& host) {
@@ -55,9 +65,8 @@ void purge_tag(event_base* base, const PurgeTarget& target, std::string_view tag
   }
   evhttp_connection_set_timeout(connection, kTimeoutSeconds);
   evhttp_connection_set_max_body_size(connection, 64 << 10);
-  evhttp_connection_free_on_completion(connection);
-  auto* const callback = new std::function<void(int)>(std::move(done));
-  evhttp_request* const request = evhttp_request_new(answered, callback);
+  auto* const purge = new Purge{connection, std::move(done)};
+  evhttp_request* const request = evhttp_request_new(answered, purge);
   evkeyvalq* const fields = evhttp_request_get_output_headers(request);
   const bool v6 = target.host.find(':') != std::string::npos;
   evhttp_add_header(fields, "Host", fmt::format("{}:{}", v6 ? "[" + target.host + "]" : target.host, target.port).c_str());
@@ -66,7 +75,7 @@ void purge_tag(event_base* base, const PurgeTarget& target, std::string_view tag
   const std::string body = fmt::format(R"({{"tags":["{}"]}})", escape_json(tag));
   evbuffer_add(evhttp_request_get_output_buffer(request), body.data(), body.size());
   // On failure libevent has freed the request and reported nothing.
-  if (evhttp_make_request(connection, request, EVHTTP_REQ_POST, target.path.c_str()) != 0) answered(nullptr, callback);
+  if (evhttp_make_request(connection, request, EVHTTP_REQ_POST, target.path.c_str()) != 0) answered(nullptr, purge);
 }
 
 }  // namespace demo

@@ -44,19 +44,6 @@ stop_all() {
   [[ -z "$work" ]] || rm -rf "$work"
 }
 
-# The first port from $1 on that nobody listens at, $2 excepted.
-free_port() {
-  local port=$1 last=$(($1 + 100)) except=${2:-0}
-  for (( ; port < last; port++)); do
-    [[ "$port" != "$except" ]] || continue
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      printf '%s\n' "$port"
-      return
-    fi
-  done
-  fail "no free port from $1 to $((last - 1))"
-}
-
 # wait_for WHAT PID LOG COMMAND...: until the command succeeds, 15 s at most; the process must live meanwhile.
 wait_for() {
   local what=$1 pid=$2 log=$3
@@ -79,10 +66,12 @@ trap stop_all EXIT
 trap 'exit 0' INT TERM
 work=$(mktemp -d)
 
-port=$(free_port "${PORT:-8080}")
-admin_port=$(free_port "${ADMIN_PORT:-9090}" "$port")
+shop_program=$build_dir/docker/demo/davenport_demo_shop
+port=$("$shop_program" --find-port "${PORT:-8080}")
+admin_port=$("$shop_program" --find-port "${ADMIN_PORT:-9090}")
+[[ "$admin_port" != "$port" ]] || admin_port=$("$shop_program" --find-port "$((port + 1))")
 
-"$build_dir/docker/demo/davenport_demo_shop" --listen 127.0.0.1:0 --db-delay "$db_delay" \
+"$shop_program" --listen 127.0.0.1:0 --db-delay "$db_delay" \
   --purge "http://127.0.0.1:$admin_port/purge" >"$work/shop.log" 2>&1 &
 shop_pid=$!
 wait_for "The shop" "$shop_pid" "$work/shop.log" grep -q '^shop on ' "$work/shop.log"

@@ -199,7 +199,7 @@ TEST_CASE("options are read in both forms, and what makes no sense is named") {
   CHECK(options.db_queue == 0);
   CHECK(options.purge->host == "127.0.0.1");
   for (const char* wrong : {"--threads=0", "--threads", "--listen=8080", "--listen=127.0.0.1:70000", "--db-delay=5",
-                            "--db-delay=1h", "--db-limit=0", "--purge=https://x", "--what=1", "what"}) {
+                            "--db-delay=1h", "--db-limit=0", "--purge=https://x", "--find-port=0", "--what=1", "what"}) {
     CAPTURE(wrong);
     CHECK(std::holds_alternative<std::string>(parse_options({wrong})));
   }
