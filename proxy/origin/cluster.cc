@@ -59,7 +59,8 @@ void Cluster::adopt(const Cluster* predecessor) {
       log_error("origin {}: server {} is left out: {}", settings_.name, server.address.text(), address.error().message);
       continue;
     }
-    MemberPtr member = predecessor != nullptr ? predecessor->find(*address) : nullptr;
+    MemberPtr member = find(*address);
+    if (member == nullptr && predecessor != nullptr) member = predecessor->find(*address);
     if (member == nullptr) member = std::make_shared<Member>(roster_, *address);
     list(i, std::move(member));
   }
@@ -326,6 +327,7 @@ ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predeces
   auto cluster = std::make_shared<Cluster>(origin, roster);
   const std::scoped_lock lock(roster->mutex_);
   cluster->adopt(predecessor.get());
+  if (!roster->queue.empty()) roster->pump(read_steady_clock());     // there may be room now
   return cluster;
 }
 
