@@ -1,0 +1,53 @@
+#include "cache/purge/embedded_log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace davenport::purge {
+
+policy::PurgeState EmbeddedLog::check(const Names& names, Position since) const {
+  if (since >= position()) return policy::PurgeState::valid;
+  return index_.find(names, since);
+}
+
+Result<Receipt> EmbeddedLog::record(const Request& request) {
+  if (request.targets.empty()) return Error{"a purge has to name what it purges"};
+  if (request.targets.size() > names_limit_ / 2) {
+    return Error{"a purge may name at most " + std::to_string(names_limit_ / 2) + " things at once"};
+  }
+  if (request.id.size() > kMaxIdBytes) return Error{"a purge's id has at most " + std::to_string(kMaxIdBytes) + " bytes"};
+  for (const Target& target : request.targets) {
+    if (target.kind != Kind::all && target.name.empty()) return Error{"a purge's name is empty; use \"all\" for everything"};
+  }
+
+  const std::lock_guard lock(mutex_);
+  if (!request.id.empty()) {
+    if (const auto known = ids_.find(request.id); known != ids_.end()) return Receipt{known->second};
+  }
+  if (const Position crowded = index_.crowded(request.targets.size()); crowded != 0) index_.forget_through(crowded);
+  const Position position = position_.load(std::memory_order_relaxed) + 1;
+  index_.record(request, position);
+  position_.store(position, std::memory_order_release);   // last: who reads it finds all that is up to it
+  if (!request.id.empty()) {
+    ids_.emplace(request.id, position);
+    id_order_.push_back(request.id);
+    if (id_order_.size() > kRememberedIds) {
+      ids_.erase(id_order_.front());
+      id_order_.pop_front();
+    }
+  }
+  if (listener_) listener_(position, request);
+  return Receipt{position};
+}
+
+void EmbeddedLog::on_record(std::function<void(Position, const Request&)> listener) {
+  const std::lock_guard lock(mutex_);
+  listener_ = std::move(listener);
+}
+
+void EmbeddedLog::walked(Position through) {
+  const std::lock_guard lock(mutex_);
+  if (index_.size() > names_limit_ / 2) index_.forget_through(through);
+}
+
+}  // namespace davenport::purge
