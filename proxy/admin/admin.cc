@@ -1,0 +1,237 @@
+#include "proxy/admin/admin.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/net/listener.h"
+#include "proxy/admin/explain.h"
+#include "proxy/admin/guard.h"
+#include "proxy/admin/http_service.h"
+#include "proxy/admin/json.h"
+#include "proxy/admin/metrics_text.h"
+#include "proxy/admin/purge_request.h"
+
+namespace davenport::admin {
+namespace {
+
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+constexpr Seconds kCountWait{60};         // for the sweeper; the purge itself holds before it
+
+constexpr std::string_view kIndex =
+    "Davenport, a caching reverse proxy: the admin API\n"
+    "\n"
+    "GET  /healthz                     200 while the process lives\n"
+    "GET  /readyz                      200, or 503 and why not\n"
+    "GET  /metrics                     for Prometheus\n"
+    "GET  /explain?url=URL             what is stored for a URL, and what a request for it would get now\n"
+    "       &field=Name:value          a field of that request; may be repeated\n"
+    "       &method=HEAD  &format=text\n"
+    "POST /purge                       {\"url\": \"http://host/path\"}, {\"urls\": [...]}, {\"tag\": \"...\"}, {\"tags\": [...]},\n"
+    "                                  {\"prefix\": \"http://host/path\"} or {\"all\": true}; beside it\n"
+    "                                  \"soft\": true, \"id\": \"...\", \"count\": false\n"
+    "PURGE /path                       one URL of the host in the Host field\n";
+
+// A wait for the sweeper's count; shared with its callback, which may come after everyone here has left.
+struct Counting {
+  explicit Counting(net::Loop& loop) : told(loop) {}
+  net::Notify told;
+  purge::Sweeper::Count count;
+};
+
+enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, none };
+
+Endpoint endpoint_of(std::string_view path) {
+  if (path == "/") return Endpoint::index;
+  if (path == "/healthz") return Endpoint::healthz;
+  if (path == "/readyz") return Endpoint::readyz;
+  if (path == "/metrics") return Endpoint::metrics;
+  if (path == "/explain") return Endpoint::explain;
+  if (path == "/purge") return Endpoint::purge;
+  return Endpoint::none;
+}
+
+class Api final : public Admin, public Handler {
+ public:
+  Api(net::Loop& loop, server::Server& server, std::string version, int listening_fd, const net::SocketAddress& address)
+      : loop_(loop), server_(server), address_(address), service_(std::make_unique<HttpService>(loop, listening_fd, *this)) {
+    facts_.version = std::move(version);
+    facts_.started = facts_.last_reload = read_wall_clock();
+  }
+  ~Api() override {
+    service_.reset();                     // first, so that who is woken now finds it stopping and leaves
+    for (const auto& counting : std::vector<std::shared_ptr<Counting>>(waiting_)) counting->told.notify();
+  }
+
+  std::string address() const override { return address_.text(); }
+  void note_reload(bool ok, WallTime at) override {
+    facts_.last_reload_ok = ok;
+    if (ok) facts_.last_reload = at;
+    else ++facts_.reloads_failed;
+  }
+
+ private:
+  std::optional<Answer> refuse(const http::RequestHead& head, std::string_view peer) override;
+  net::Task<Answer> handle(Incoming request) override;
+
+  Answer ready() const;
+  Answer explained(std::string_view query) const;
+  net::Task<Answer> purge_many(Incoming request);
+  net::Task<Answer> purge_one(Incoming request);
+  net::Task<Answer> purge(PurgeOrder order, std::string_view peer);
+  net::Task<purge::Sweeper::Count> count(purge::Position position);
+
+  net::Loop& loop_;
+  server::Server& server_;
+  const net::SocketAddress address_;
+  ProcessFacts facts_;
+  std::vector<std::shared_ptr<Counting>> waiting_;
+  std::unique_ptr<HttpService> service_;
+};
+
+std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_view peer) {
+  const config::ConfigPtr config = server_.config();
+  switch (check_entry(head, config->admin.token, peer == "unix")) {
+    case Entry::allowed: break;
+    case Entry::no_token: {
+      Answer answer = problem(401, "The admin API wants its bearer token (admin.token).");
+      answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"davenport admin\"");
+      return answer;
+    }
+    case Entry::foreign_host:
+      return problem(403, "Without a token the admin API answers to an IP address or localhost in Host, so that no web page "
+                          "reaches it through a name of its own.");
+    case Entry::foreign_origin: return problem(403, "Without a token the admin API answers to no web page.");
+  }
+  if (head.method == http::Method::purge) return std::nullopt;
+  const Endpoint endpoint = endpoint_of(head.path);
+  if (endpoint == Endpoint::none) return problem(404, "There is nothing here by that name; GET / lists what there is.");
+  const bool reads = head.method == http::Method::get || head.method == http::Method::head;
+  if (endpoint == Endpoint::purge ? head.method == http::Method::post : reads) return std::nullopt;
+  Answer answer = problem(405, endpoint == Endpoint::purge ? "Purges are POSTed." : "This is only read.");
+  answer.fields.emplace_back("Allow", endpoint == Endpoint::purge ? "POST, PURGE" : "GET, HEAD, PURGE");
+  return answer;
+}
+
+net::Task<Answer> Api::handle(Incoming request) {
+  if (request.head.method == http::Method::purge) {
+    Answer answer = co_await purge_one(request);
+    co_return answer;
+  }
+  switch (endpoint_of(request.head.path)) {
+    case Endpoint::index: co_return Answer{200, std::string(kPlain), std::string(kIndex), {}};
+    case Endpoint::healthz: co_return Answer{200, std::string(kPlain), "alive\n", {}};
+    case Endpoint::readyz: co_return ready();
+    case Endpoint::metrics:
+      co_return Answer{200, std::string(kMetricsContentType), metrics_text(server_, facts_), {}};
+    case Endpoint::explain: co_return explained(request.head.query);
+    case Endpoint::purge: {
+      Answer answer = co_await purge_many(request);
+      co_return answer;
+    }
+    case Endpoint::none: break;           // refused before
+  }
+  co_return problem(404, "There is nothing here by that name.");
+}
+
+Answer Api::ready() const {
+  const std::vector<origin::ClusterState> origins = server_.origins();
+  const bool none_available = !origins.empty() && std::none_of(origins.begin(), origins.end(), [](const auto& origin) {
+    return origin.available;
+  });
+  const bool ok = !server_.draining() && !none_available;
+  JsonWriter json;
+  json.object().member("ready", ok);
+  if (server_.draining()) json.member("reason", "draining");
+  else if (none_available) json.member("reason", "no origin server available");
+  json.array("unavailable_origins");
+  for (const origin::ClusterState& origin : origins) {
+    if (!origin.available) json.value(origin.name);
+  }
+  json.end().end();
+  return {ok ? 200 : 503, "application/json", json.take(), {}};
+}
+
+Answer Api::explained(std::string_view query) const {
+  const Result<Question> question = read_question(query);
+  if (!question) return problem(400, question.error().message);
+  const Result<Explanation> explanation = explain(server_, *question, std::chrono::floor<Seconds>(read_wall_clock()));
+  if (!explanation) return problem(400, explanation.error().message);
+  if (question->as_text) return {200, std::string(kPlain), to_text(*explanation), {}};
+  return {200, "application/json", to_json(*explanation), {}};
+}
+
+net::Task<Answer> Api::purge_many(Incoming request) {
+  Result<PurgeOrder> order = read_purge_order(request.body, *server_.config());
+  if (!order) co_return problem(400, order.error().message);
+  Answer answer = co_await purge(std::move(*order), request.peer);
+  co_return answer;
+}
+
+net::Task<Answer> Api::purge_one(Incoming request) {
+  const http::RequestHead& head = request.head;
+  std::string url = "http://" + std::string(head.authority) + std::string(head.path);
+  if (head.has_query) url.append("?").append(head.query);
+  Result<purge::Target> target = url_target(url, head.authority, *server_.config());
+  if (!target || head.form == http::TargetForm::asterisk || head.authority.empty()) {
+    co_return problem(400, "PURGE wants a path and a Host: PURGE /path, or PURGE http://host/path.");
+  }
+  PurgeOrder order;
+  order.request.targets.push_back(std::move(*target));
+  Answer answer = co_await purge(std::move(order), request.peer);
+  co_return answer;
+}
+
+net::Task<Answer> Api::purge(PurgeOrder order, std::string_view peer) {
+  order.request.by = "admin " + std::string(peer);
+  const Result<purge::Receipt> receipt = server_.purge_log().record(order.request);
+  if (!receipt) co_return problem(503, receipt.error().message);
+  ++facts_.admin_purges;
+  log_info("purge {}: {} name(s){} by {}", receipt->position, order.request.targets.size(), order.request.soft ? ", soft," : "",
+           order.request.by);
+  purge::Sweeper::Count matched;
+  if (order.count) matched = co_await count(receipt->position);
+  JsonWriter json;
+  json.object().member("position", receipt->position);
+  if (matched) json.member("matched_here", *matched);
+  else if (order.count) json.key("matched_here").null();      // not known: it holds all the same
+  json.member("soft", order.request.soft).member("names", order.request.targets.size());
+  if (!order.request.id.empty()) json.member("id", order.request.id);
+  json.end();
+  co_return Answer{200, "application/json", json.take(), {}};
+}
+
+net::Task<purge::Sweeper::Count> Api::count(purge::Position position) {
+  const auto counting = std::make_shared<Counting>(loop_);
+  std::function<void(purge::Sweeper::Count)> done = [counting, &loop = loop_](purge::Sweeper::Count known) {
+    loop.post([counting, known] {
+      counting->count = known;
+      counting->told.notify();
+    });
+  };
+  server_.sweeper().notify(position, std::move(done));
+  waiting_.push_back(counting);
+  const net::Wake wake = co_await counting->told.wait(loop_.now() + kCountWait);
+  static_cast<void>(wake);                // whatever woke it, `count` has what is known
+  std::erase(waiting_, counting);
+  co_return counting->count;
+}
+
+Result<net::SocketAddress> socket_address(const config::Address& address) {
+  if (address.kind == config::Address::Kind::unix_path) return net::SocketAddress::unix_path(address.host);
+  return net::SocketAddress::numeric(address.host, address.port);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Admin>> Admin::start(net::Loop& loop, server::Server& server, std::string version) {
+  const Result<net::SocketAddress> wanted = socket_address(server.config()->admin.address);
+  if (!wanted) return wanted.error();
+  const Result<int> fd = net::open_listening_socket(*wanted, false);
+  if (!fd) return Error{"admin.address: " + fd.error().message};
+  const Result<net::SocketAddress> bound = net::local_address(*fd);
+  if (!bound) return bound.error();
+  return std::unique_ptr<Admin>(std::make_unique<Api>(loop, server, std::move(version), *fd, *bound));
+}
+
+}  // namespace davenport::admin

@@ -1,0 +1,22 @@
+// proxy/admin/guard.h: who may use the admin API. With a token, whoever has it. Without one (loopback or a Unix socket
+// alone), every program of this machine; but a web page in a browser of this machine is none of these, and comes with the
+// Host of its own site (DNS rebinding) or with an Origin.
+// Thread  any; pure.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "core/http/message.h"
+
+namespace davenport::admin {
+
+enum class Entry : std::uint8_t { allowed, no_token /* 401 */, foreign_host, foreign_origin /* 403 */ };
+
+// PURGE names the site whose page is purged in its Host, so that Host is not looked at there: what a foreign page could
+// purge is only its own.
+Entry check_entry(const http::RequestHead& request, std::string_view token, bool unix_socket);
+
+// Takes the same time wherever they differ; that their sizes do may show.
+bool same_secret(std::string_view given, std::string_view secret);
+
+}  // namespace davenport::admin

@@ -1,0 +1,102 @@
+// proxy/main.cc: the command line of `davenport`.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+#include "proxy/cli.h"
+
+namespace {
+
+using namespace davenport;
+
+constexpr int kUsage = 2;            // exit status for a command line that can't be understood
+
+void add_admin_options(CLI::App& command, cli::AdminAccess& admin) {
+  command.add_option("--admin", admin.url, "where the admin API listens: http://host:port or unix:/path")
+      ->type_name("URL")
+      ->capture_default_str()
+      ->envname("DAVENPORT_ADMIN");
+  command.add_option("--token-file", admin.token_file, "file with the admin token (else $DAVENPORT_ADMIN_TOKEN, if set)")
+      ->type_name("FILE");
+}
+
+// FILE, or --config FILE, for scripts that like names better.
+void add_file(CLI::App& command, std::string& file) {
+  CLI::Option* const positional = command.add_option("FILE", file, "the configuration")->type_name("")->capture_default_str();
+  command.add_option("-c,--config", file, "the same, by name")->type_name("FILE")->excludes(positional);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Davenport, a caching reverse proxy.\n\n"
+      "  davenport check davenport.toml            is the file right? every mistake with its line\n"
+      "  davenport run davenport.toml              serve, until SIGTERM\n"
+      "  davenport explain http://shop.test/milk   why is this page (not) served from the cache?\n"
+      "  davenport purge --url http://shop.test/milk --url http://shop.test/\n"
+      "  davenport purge --tag dairy --soft        stale rather than gone: visitors are served meanwhile\n"
+      "  davenport purge --prefix http://shop.test/img/\n"
+      "\n"
+      "Signals of a running proxy: SIGHUP takes the changed file (a wrong one is refused, and the log says why),\n"
+      "SIGUSR1 opens the logs again after a rotation, SIGTERM and SIGINT finish what is under way and end;\n"
+      "a second SIGINT ends at once.",
+      "davenport");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "davenport " DAVENPORT_VERSION);
+
+  std::string file = cli::kDefaultFile;
+  CLI::App* const run = app.add_subcommand("run", "Run the proxy in the foreground; it logs to standard error.");
+  add_file(*run, file);
+
+  bool print = false;
+  CLI::App* const check = app.add_subcommand("check", "Say everything that is wrong with a configuration; exit 1 if anything is.");
+  add_file(*check, file);
+  check->add_flag("--print", print, "print the whole configuration, defaults filled in");
+
+  cli::AdminAccess admin;
+  cli::PurgeOptions purging;
+  CLI::App* const purge = app.add_subcommand(
+      "purge",
+      "Take responses out of the cache of a running proxy. Nothing that was hit is served once this returns.\n"
+      "  davenport purge --url http://shop.test/milk       one page: all its variants, whatever scheme and port\n"
+      "  davenport purge --tag dairy --tag cheese          all that the origin tagged (Surrogate-Key, Cache-Tag)\n"
+      "  davenport purge --prefix http://shop.test/img/    all below a path\n"
+      "  davenport purge --all --soft                      everything is stale, and served while it is fetched anew");
+  add_admin_options(*purge, admin);
+  CLI::Option_group* const what = purge->add_option_group("what", "what to purge: one of these");
+  what->add_option("--url", purging.urls, "a URL; may be repeated")->type_name("URL");
+  what->add_option("--tag", purging.tags, "a tag; may be repeated")->type_name("TAG");
+  what->add_option("--prefix", purging.prefix, "the beginning of URLs")->type_name("URL");
+  what->add_flag("--all", purging.all, "everything");
+  what->require_option(1);
+  purge->add_flag("--soft", purging.soft, "make stale instead of taking out");
+  purge->add_flag("--no-count", purging.no_count, "do not wait for the number of responses that were hit");
+  purge->add_option("--id", purging.id, "the same id again purges nothing anew")->type_name("ID");
+  purge->add_flag("--json", purging.json, "print the answer as it came");
+
+  cli::ExplainOptions explaining;
+  CLI::App* const explain = app.add_subcommand(
+      "explain",
+      "Say what is stored for a URL, and what a request for it would get now.\n"
+      "  davenport explain http://shop.test/milk --field 'Accept-Encoding: gzip' --field 'Cookie: theme=dark'");
+  explain->add_option("URL", explaining.url, "as a client would ask for it")->required()->type_name("");
+  add_admin_options(*explain, admin);
+  explain->add_option("--field", explaining.fields, "a field of the request; may be repeated")->type_name("'Name: value'");
+  explain->add_option("--method", explaining.method, "of the request")->type_name("METHOD");
+  explain->add_flag("--json", explaining.json, "print JSON instead of text");
+
+  CLI::App* const version = app.add_subcommand("version", "Print the version.");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (run->parsed()) return cli::run(file);
+  if (check->parsed()) return cli::check(file, print);
+  if (purge->parsed()) return cli::purge(admin, purging);
+  if (explain->parsed()) return cli::explain(admin, explaining);
+  if (version->parsed()) std::puts("davenport " DAVENPORT_VERSION);
+  return 0;
+}
