@@ -23,6 +23,7 @@ Loop::Loop() : timers_(read_steady_clock()) {
   }
   wake_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::on_wake, this);
   event_add(wake_, nullptr);
+  later_ = event_new(base_, -1, 0, &Loop::on_deferred, this);
   tick_ = event_new(base_, -1, EV_PERSIST, &Loop::on_tick, this);
   const timeval grain{0, std::chrono::duration_cast<Micros>(TimerWheel::kGrain).count()};
   event_add(tick_, &grain);
@@ -30,6 +31,7 @@ Loop::Loop() : timers_(read_steady_clock()) {
 
 Loop::~Loop() {
   if (dns_ != nullptr) evdns_base_free(dns_, 1);
+  event_free(later_);
   event_free(tick_);
   event_free(wake_);
   // What evdns deferred (a cancelled look-up's callback) is run before the base goes.
@@ -39,8 +41,10 @@ Loop::~Loop() {
 }
 
 void Loop::run() {
+  owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
-  run_posted();
+  owner_.store({}, std::memory_order_relaxed);
+  run_posted();                                    // what came with stop(), so that nobody waits for it
 }
 
 void Loop::stop() {
@@ -51,6 +55,7 @@ void Loop::stop() {
 }
 
 void Loop::post(std::function<void()> work) {
+  if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return defer(std::move(work));
   bool first = false;
   {
     const std::scoped_lock lock(mutex_);
@@ -63,7 +68,17 @@ void Loop::post(std::function<void()> work) {
   }
 }
 
-void Loop::defer(std::function<void()> work) { post(std::move(work)); }
+void Loop::defer(std::function<void()> work) {
+  if (deferred_.empty()) event_active(later_, EV_TIMEOUT, 0);
+  deferred_.push_back(std::move(work));
+}
+
+void Loop::on_deferred(int, short, void* self) {
+  auto* const loop = static_cast<Loop*>(self);
+  std::vector<std::function<void()>> work;
+  work.swap(loop->deferred_);
+  for (auto& each : work) each();
+}
 
 void Loop::run_posted() {
   std::vector<std::function<void()>> work;

@@ -3,11 +3,13 @@
 // Thread  post() and stop() any; all else the thread that runs the loop (or before it runs).
 // Owner   what is registered with the loop (Stream, Listener, Timer) must be gone before the loop is.
 #pragma once
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,8 +31,8 @@ class Loop {
 
   void run();
   void stop();                                     // any thread; run() returns after the current event
-  void post(std::function<void()> work);           // any thread; runs on the loop's
-  void defer(std::function<void()> work);          // the loop's thread; runs after the current event, not inside it
+  void post(std::function<void()> work);           // any thread; runs on the loop's, never inside the caller
+  void defer(std::function<void()> work);          // the loop's thread; after the current event, without a system call
 
   TimerWheel& timers() { return timers_; }
   SteadyTime now() const { return read_steady_clock(); }
@@ -45,16 +47,20 @@ class Loop {
  private:
   static void on_tick(int, short, void* self);
   static void on_wake(int, short, void* self);
+  static void on_deferred(int, short, void* self);
   void run_posted();
 
   event_base* base_;
   evdns_base* dns_ = nullptr;
   event* tick_ = nullptr;
   event* wake_ = nullptr;
+  event* later_ = nullptr;
   int wake_fd_ = -1;
   TimerWheel timers_;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;      // guarded by mutex_
+  std::vector<std::function<void()>> deferred_;    // the loop's thread alone
+  std::atomic<std::thread::id> owner_{};           // the thread inside run()
   bool stopping_ = false;
 };
 

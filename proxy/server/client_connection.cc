@@ -1,0 +1,363 @@
+#include "proxy/server/client_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/log.h"
+#include "core/http/proxy_protocol.h"
+#include "proxy/server/answer.h"
+#include "proxy/server/forward.h"
+#include "proxy/server/story.h"
+
+namespace davenport::server {
+namespace {
+
+using http::FieldId;
+
+constexpr std::uint64_t kBatchBytes = 1 << 20;        // answers of one batch, before what is ready is sent
+constexpr std::size_t kBatchItems = 96;
+constexpr Millis kLingerTime{2'000};
+constexpr std::size_t kLingerBytes = 256 << 10;
+constexpr std::size_t kProxyHeaderBytes = 4 << 10;
+
+// What makes a request more than a plain GET of what is stored. Conditions and ranges are not among them: hit.cc makes
+// those answers without suspending.
+constexpr std::uint64_t kLongWay = http::field_bit(FieldId::upgrade) | http::field_bit(FieldId::expect);
+
+}  // namespace
+
+ClientConnection::ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener, bool by_address)
+    : worker_(worker),
+      stream_(worker.loop(), fd),
+      parser_(worker.snapshot()->config->limits.head),
+      head_limits_of_(worker.snapshot()),
+      by_address_(by_address),
+      proxy_protocol_(listener.proxy_protocol) {
+  peer_.address = peer.host();
+  peer_.port = peer.port();
+}
+
+ClientConnection::~ClientConnection() = default;
+
+SteadyTime ClientConnection::wait_deadline(SteadyTime now) const {
+  const config::ClientLimits& limits = head_limits_of_->config->limits;
+  return input_.empty() ? now + limits.idle_timeout : head_started_ + limits.head_timeout;
+}
+
+net::Task<void> ClientConnection::run(ClientConnection* self) {
+  ClientConnection& me = *self;
+  const std::string counted_address = me.peer_.address;
+  if (me.proxy_protocol_) {
+    const bool welcome = co_await me.read_proxy_header();
+    if (!welcome) me.broken_ = true;
+  }
+  while (me.keep_alive_ && !me.broken_) {
+    if (me.starved_) {
+      me.idle_ = me.input_.empty();
+      if (me.idle_ && me.worker_.shared().draining.load(std::memory_order_relaxed)) break;
+      const net::Ready ready = co_await me.stream_.readable(me.wait_deadline(me.worker_.loop().now()));
+      if (ready == net::Ready::cancelled) break;
+      if (ready == net::Ready::timeout) {
+        me.worker_.metrics().timeouts.add();
+        if (me.input_.empty()) break;
+        Account account;
+        me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+        append_own_answer(*me.pending_, nullptr, {408, "The request's head came too slowly."}, *me.head_limits_of_,
+                          std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+        me.keep_alive_ = false;
+        static_cast<void>(co_await me.drain());
+        break;
+      }
+    }
+    me.idle_ = false;
+    const Taken taken = me.take();
+    if (me.pending_ != nullptr && !me.pending_->empty()) {
+      const bool drained = co_await me.drain();
+      if (!drained) break;
+    }
+    if (taken == Taken::story) {
+      if (me.pending_ == nullptr) me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+      co_await answer(me, *me.request_);
+      me.request_.reset();
+    }
+    me.pending_.reset();
+  }
+  if (!me.broken_) co_await me.linger();
+  me.worker_.shared().connections.leave(counted_address, me.by_address_);
+  me.worker_.remove(me);
+  delete self;
+}
+
+ClientConnection::Taken ClientConnection::take() {
+  // Bytes go into the worker's buffer, behind what is left of the last read: a request that came whole is never copied.
+  std::vector<char>& buffer = worker_.read_buffer();
+  std::size_t size = input_.size();
+  if (buffer.size() < size + (16 << 10)) buffer.resize(size + (64 << 10));
+  std::memcpy(buffer.data(), input_.data(), size);
+  if (starved_) {
+    const net::Io io = stream_.read(std::span(buffer.data() + size, buffer.size() - size));
+    switch (io.status) {
+      case net::Io::Status::ok:
+        if (size == 0) head_started_ = worker_.loop().now();
+        size += io.bytes;
+        worker_.metrics().bytes_in.add(io.bytes);
+        break;
+      case net::Io::Status::again: return Taken::starved;
+      case net::Io::Status::end:
+        // The client has closed its side; what is left is no whole request.
+        keep_alive_ = false;
+        if (!input_.empty()) broken_ = true;
+        return Taken::closing;
+      case net::Io::Status::error: broken_ = true; return Taken::closing;
+    }
+  }
+  starved_ = false;
+  std::string_view in(buffer.data(), size);
+  const std::string_view before = input_;
+  Taken result = Taken::starved;
+  const Now now = read_clocks();
+  http::RequestHead& head = worker_.head();
+  Output& out = worker_.output();
+  while (true) {
+    if (in.empty()) {
+      starved_ = true;
+      break;
+    }
+    const http::ParseResult parsed = parser_.parse(in, head);
+    if (parsed.state == http::ParseState::need_more) {
+      starved_ = true;
+      break;
+    }
+    if (parsed.state == http::ParseState::error) {
+      refuse(parsed.fault);
+      result = Taken::closing;
+      in = {};
+      break;
+    }
+    ++requests_;
+    const config::ClientLimits& limits = worker_.snapshot()->config->limits;
+    keep_alive_ = head.keep_alive && !worker_.shared().draining.load(std::memory_order_relaxed) &&
+                  (limits.requests_per_connection == 0 || requests_ < limits.requests_per_connection);
+    if (!answer_now(head, now)) {
+      request_ = std::make_unique<Request>();
+      Request& request = *request_;
+      request.snapshot = worker_.snapshot();
+      request.now = now;
+      request.take(head, in.substr(0, parsed.consumed));
+      request.peer = peer_;
+      request.scheme = peer_.https ? "https" : "http";
+      request.route = route_of(*request.snapshot, request.head.authority, request.head.path, worker_.text_scratch());
+      request.id = request_id(*request.snapshot, peer_, request.head.fields);
+      in.remove_prefix(parsed.consumed);
+      result = Taken::story;
+      break;
+    }
+    in.remove_prefix(parsed.consumed);
+    if (!keep_alive_) {
+      result = Taken::closing;
+      break;
+    }
+    if (out.unsent_bytes() > kBatchBytes || out.items() > kBatchItems) {
+      flush_batch();
+      if (broken_) break;
+      if (pending_ != nullptr) {
+        result = Taken::blocked;
+        break;
+      }
+    }
+  }
+  flush_batch();
+  // What is left waits in a buffer of the connection's own; a request that came whole leaves nothing.
+  if (in.empty()) {
+    if (!input_.empty()) std::string().swap(input_);
+  } else if (in.data() != buffer.data() || in.size() != before.size()) {
+    const bool fresh = in.data() != buffer.data();
+    input_.assign(in);
+    if (fresh) head_started_ = now.steady;
+  }
+  return result;
+}
+
+bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now) {
+  if (head.method != http::Method::get && head.method != http::Method::head) return false;
+  if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0) return false;
+  const Snapshot& snapshot = *worker_.snapshot();
+  const config::Route* const route = route_of(snapshot, head.authority, head.path, worker_.text_scratch());
+  if (route == nullptr) return false;
+  const config::CacheRules& rules = route->cache;
+  if (policy::must_pass(head, rules)) return false;
+  const bool any_host = route->hosts.empty() || route->hosts.front().find('*') != std::string::npos;
+  const policy::KeyParts key = policy::make_key(head, peer_.https ? "https" : "http",
+                                                any_host ? std::string_view{} : std::string_view(route->hosts.front()), rules,
+                                                worker_.key_scratch());
+  const purge::Log& log = worker_.shared().purge_log;
+  HotTable& hot = worker_.hot();
+  const store::StoredResponse* stored = hot.find(key);
+  if (stored != nullptr) {
+    stored->mark_hit();
+  } else {
+    store::Lookup found = worker_.shared().store.find(key, head.fields, rules, worker_.text_scratch());
+    if (!found.stored || found.stored->marker()) return false;
+    stored = hot.keep(key.hash, std::move(found.stored));
+  }
+  const purge::Position position = log.position();
+  if (stored->checked_at() != position) {
+    if (log.check(stored->names(), stored->checked_at()) != policy::PurgeState::valid) return false;
+    stored->mark_checked(position);
+  }
+  if (stored->soft_purged()) return false;
+  const WallSeconds wall = now.wall_seconds();
+  policy::Reason reason = policy::Reason::fresh_hit;
+  constexpr std::uint64_t kAsks = http::field_bit(FieldId::cache_control) | http::field_bit(FieldId::pragma) | http::field_bit(FieldId::authorization);
+  const policy::StoredFacts& facts = stored->facts();
+  if ((head.fields.present() & kAsks) != 0 || !facts.fresh(wall) || facts.no_cache || facts.partial) {
+    const policy::Decision decision =
+        policy::decide(policy::read_ask(head, rules), &facts, policy::PurgeState::valid, false, rules, wall);
+    if (decision.action != policy::Action::serve) return false;
+    reason = decision.reason;
+  }
+  Account account;
+  HitLabel label;
+  label.reason = reason;
+  label.keep_alive = keep_alive_;
+  append_hit(worker_.output(), head, *stored, label, snapshot, rules, wall, account);
+  record(worker_, head, peer_, {}, account, now, now.steady);
+  return true;
+}
+
+void ClientConnection::flush_batch() {
+  Output& out = worker_.output();
+  if (out.empty()) {
+    worker_.hot().settle();
+    return;
+  }
+  switch (out.write(stream_)) {
+    case Sent::all: break;
+    case Sent::failed:
+      broken_ = true;
+      out.clear();
+      break;
+    case Sent::some:
+      // The client does not keep up: what is left becomes the connection's own.
+      pending_ = std::make_unique<Output>(worker_.shared().store);
+      std::swap(*pending_, out);
+      break;
+  }
+  worker_.hot().settle();
+}
+
+void ClientConnection::refuse(http::ParseFault fault) {
+  worker_.metrics().parse_errors.add();
+  worker_.metrics().client_errors.add();
+  keep_alive_ = false;
+  OwnAnswer answer;
+  answer.status = http::status_of(fault);
+  answer.sentence = http::text_of(fault);
+  Account account;
+  const Now now = read_clocks();
+  append_own_answer(worker_.output(), nullptr, answer, *worker_.snapshot(), now.wall_seconds(), false, account);
+  http::RequestHead nothing;
+  nothing.method_name = "-";
+  nothing.target = http::name_of(fault);
+  record(worker_, nothing, peer_, {}, account, now, now.steady);
+}
+
+bool ClientConnection::push() {
+  switch (pending_->write(stream_)) {
+    case Sent::all: return true;
+    case Sent::some: return false;
+    case Sent::failed: broken_ = true; return false;
+  }
+  return false;
+}
+
+net::Task<bool> ClientConnection::drain() {
+  const Millis patience = head_limits_of_->config->limits.send_timeout;
+  while (!broken_ && !pending_->empty()) {
+    if (push()) break;
+    if (broken_) break;
+    const net::Ready ready = co_await stream_.writable(worker_.loop().now() + patience);
+    if (ready == net::Ready::timeout) worker_.metrics().timeouts.add();
+    if (ready != net::Ready::yes) {
+      stream_.reset_on_close();
+      broken_ = true;
+    }
+  }
+  if (broken_) worker_.metrics().clients_gone.add();
+  co_return !broken_;
+}
+
+void ClientConnection::finish_uncleanly() {
+  // What was sent so far still goes out, then a reset, so that no client takes the rest for whole.
+  if (pending_ != nullptr) static_cast<void>(push());
+  keep_alive_ = false;
+  broken_ = true;
+  stream_.reset_on_close();
+}
+
+net::Task<long> ClientConnection::read_more(SteadyTime deadline, std::size_t most) {
+  for (;;) {
+    const std::size_t before = input_.size();
+    if (stream_.maybe_readable()) {
+      input_.resize(before + most);
+      const net::Io io = stream_.read(std::span(input_.data() + before, most));
+      input_.resize(before + (io.status == net::Io::Status::ok ? io.bytes : 0));
+      if (io.status == net::Io::Status::ok) {
+        worker_.metrics().bytes_in.add(io.bytes);
+        co_return static_cast<long>(io.bytes);
+      }
+      if (io.status == net::Io::Status::end) co_return 0;
+      if (io.status == net::Io::Status::error) co_return -1;
+    }
+    const net::Ready ready = co_await stream_.readable(deadline);
+    if (ready == net::Ready::timeout) co_return -2;
+    if (ready == net::Ready::cancelled) co_return -3;
+  }
+}
+
+net::Task<bool> ClientConnection::read_proxy_header() {
+  const SteadyTime deadline = worker_.loop().now() + head_limits_of_->config->limits.head_timeout;
+  for (;;) {
+    const http::ProxyHeader header = http::parse_proxy_header(input_);
+    if (header.state == http::ParseState::error || input_.size() > kProxyHeaderBytes) co_return false;
+    if (header.state == http::ParseState::done) {
+      if (!header.local) {
+        peer_.address = header.source_address;
+        peer_.port = header.source_port;
+        peer_.local_address = header.destination_address;
+      }
+      input_.erase(0, header.consumed);
+      starved_ = input_.empty();
+      head_started_ = worker_.loop().now();
+      co_return true;
+    }
+    const long got = co_await read_more(deadline, 4096);
+    if (got <= 0) co_return false;
+  }
+}
+
+// A close with unread bytes sends RST, which may take the answer away from the client: read on for a moment.
+net::Task<void> ClientConnection::linger() {
+  stream_.shutdown_write();
+  const SteadyTime deadline = worker_.loop().now() + kLingerTime;
+  std::size_t read = 0;
+  while (read < kLingerBytes) {
+    const net::Io io = stream_.read(std::span(worker_.read_buffer().data(), worker_.read_buffer().size()));
+    if (io.status == net::Io::Status::end || io.status == net::Io::Status::error) break;
+    if (io.status == net::Io::Status::ok) {
+      read += io.bytes;
+      continue;
+    }
+    const net::Ready ready = co_await stream_.readable(deadline);
+    if (ready != net::Ready::yes) break;
+  }
+}
+
+void ClientConnection::close_if_idle() {
+  if (idle_) stream_.cancel();
+}
+
+void ClientConnection::cancel() { stream_.cancel(); }
+
+}  // namespace davenport::server

@@ -1,0 +1,174 @@
+#include "proxy/server/forward.h"
+
+#include <random>
+
+#include "cache/policy/vary.h"
+#include "core/base/text.h"
+#include "core/http/grammar.h"
+#include "core/http/serializer.h"
+
+namespace davenport::server {
+namespace {
+
+using http::FieldId;
+
+constexpr std::uint64_t bits(std::initializer_list<FieldId> ids) {
+  std::uint64_t set = 0;
+  for (const FieldId id : ids) set |= http::field_bit(id);
+  return set;
+}
+
+// Written anew by us or by the exchange; never copied.
+constexpr std::uint64_t kMadeAnew =
+    bits({FieldId::host, FieldId::content_length, FieldId::transfer_encoding, FieldId::expect, FieldId::via,
+          FieldId::x_forwarded_for, FieldId::x_forwarded_host, FieldId::x_forwarded_proto, FieldId::forwarded, FieldId::x_request_id});
+// A fetch for the cache asks for the whole, and conditionally only by what is stored (RFC 9111 §4.3.1).
+constexpr std::uint64_t kNotForStoring =
+    bits({FieldId::range, FieldId::if_range, FieldId::if_none_match, FieldId::if_modified_since, FieldId::if_match,
+          FieldId::if_unmodified_since, FieldId::accept_encoding, FieldId::accept_language});
+constexpr std::uint64_t kFraming = bits({FieldId::content_length, FieldId::transfer_encoding});
+
+bool in(std::uint64_t set, const http::Field& field) {
+  return field.id != FieldId::other && (set & http::field_bit(field.id)) != 0;
+}
+
+// RFC 7239 §6: an IPv6 address is quoted and bracketed; what is no address is a token.
+void append_node(std::string& out, std::string_view address) {
+  if (address.find(':') != std::string_view::npos) {
+    out.append("\"[").append(address).append("]\"");
+  } else {
+    out.append(address == "unix" ? "unknown" : address);
+  }
+}
+
+std::string joined(const http::Fields& fields, FieldId id) {
+  std::string scratch;
+  return std::string(fields.combined(id, scratch));
+}
+
+void add_appended(http::Fields& out, std::string_view name, std::string before, std::string_view item) {
+  if (!before.empty()) before.append(", ");
+  before.append(item);
+  out.add_copy(name, before);
+}
+
+}  // namespace
+
+bool trusted_peer(const Snapshot& snapshot, const Peer& peer) {
+  for (const config::Network& network : snapshot.config->forwarding.trusted_proxies) {
+    if (network.contains(peer.address)) return true;
+  }
+  return false;
+}
+
+std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
+  const std::string_view given = fields.get(FieldId::x_request_id);
+  if (!given.empty() && given.size() <= 128 && http::is_token(given) && trusted_peer(snapshot, peer)) return std::string(given);
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string id;
+  id.reserve(32);
+  for (int word = 0; word < 2; ++word) {
+    std::uint64_t bits_left = random();
+    for (int i = 0; i < 16; ++i, bits_left >>= 4) id.push_back(kHex[bits_left & 15]);
+  }
+  return id;
+}
+
+void append_origin_target(const http::RequestHead& head, std::string& out) {
+  out.append(head.path);
+  if (head.has_query) out.append("?").append(head.query);
+}
+
+void make_origin_fields(const Request& request, const Peer& peer, Purpose purpose, http::Fields& out) {
+  const http::RequestHead& head = request.head;
+  const config::Config& config = *request.snapshot->config;
+  const config::Origin& origin = config.origins[request.route->origin];
+  const bool trusted = trusted_peer(*request.snapshot, peer);
+  const http::HopByHop hop(head.fields);
+  std::string scratch;
+  out.clear();
+
+  // RFC 9112 §3.2.2: the authority of an absolute-form target stands over Host.
+  if (!origin.host.empty()) {
+    out.add("Host", origin.host);
+  } else {
+    out.add("Host", head.authority);
+  }
+  for (const http::Field& field : head.fields) {
+    if (in(kMadeAnew, field) || hop(field)) continue;
+    if (purpose == Purpose::store && in(kNotForStoring, field)) continue;
+    if (request.rules().strip_cookies && field.id == FieldId::cookie) continue;
+    out.add(field.id, field.name, field.value);
+  }
+  if (purpose == Purpose::store) {
+    // Compared normalised, so it is asked for normalised (RFC 9111 §4.1).
+    const std::string_view encoding = policy::normalized_accept_encoding(head.fields, scratch);
+    if (!encoding.empty()) out.add_copy("Accept-Encoding", encoding);
+    const std::string_view language = policy::normalized_accept_language(head.fields, scratch);
+    if (!language.empty()) out.add_copy("Accept-Language", language);
+  }
+  if (head.wants_upgrade && purpose == Purpose::pass) out.add("Upgrade", head.fields.get(FieldId::upgrade));
+
+  // Who asked: appended to what a trusted proxy says, else said anew.
+  const std::string_view proto = request.scheme;
+  if (config.forwarding.x_forwarded) {
+    add_appended(out, "X-Forwarded-For", trusted ? joined(head.fields, FieldId::x_forwarded_for) : "", peer.address);
+    const std::string_view proto_before = trusted ? head.fields.get(FieldId::x_forwarded_proto) : std::string_view{};
+    out.add("X-Forwarded-Proto", proto_before.empty() ? proto : proto_before);
+    const std::string_view host_before = trusted ? head.fields.get(FieldId::x_forwarded_host) : std::string_view{};
+    const std::string_view host = host_before.empty() ? head.authority : host_before;
+    if (!host.empty()) out.add("X-Forwarded-Host", host);
+  }
+  if (config.forwarding.forwarded) {
+    std::string element = "for=";
+    append_node(element, peer.address);
+    if (!head.authority.empty()) element.append(";host=\"").append(head.authority).append("\"");
+    element.append(";proto=").append(proto);
+    add_appended(out, "Forwarded", trusted ? joined(head.fields, FieldId::forwarded) : "", element);
+  }
+  const std::string_view version = head.minor == 0 ? "1.0 " : "1.1 ";
+  std::string via(version);
+  via.append(config.cache.name);
+  add_appended(out, "Via", joined(head.fields, FieldId::via), via);
+  out.add("X-Request-Id", request.id);
+}
+
+void make_client_fields(const http::ResponseHead& response, const config::CacheRules& rules, const policy::StoreVerdict* verdict,
+                        WallSeconds received, http::Fields& out, std::string& private_lines) {
+  const http::HopByHop hop(response.fields);
+  out.clear();
+  for (const http::Field& field : response.fields) {
+    if (in(kFraming, field) || hop(field)) continue;
+    if (!rules.forward_tags && (field.id == FieldId::surrogate_key || field.id == FieldId::cache_tag)) continue;
+    if (rules.strip_cookies && field.id == FieldId::set_cookie) continue;
+    if (!rules.forward_targeted) {
+      bool targeted = false;
+      for (const std::string& name : rules.targeted_fields) targeted = targeted || iequals(name, field.name);
+      if (targeted) continue;
+    }
+    if (verdict != nullptr) {
+      if (field.id == FieldId::age) continue;             // made anew at each use (RFC 9111 §4.2.3)
+      if (!policy::is_stored_field(field, *verdict, rules, response)) {
+        http::append_field(private_lines, field.name, field.value);
+        continue;
+      }
+    }
+    out.add(field.id, field.name, field.value);
+  }
+  if (!out.has(FieldId::date)) out.add_copy("Date", http::http_date(received));   // RFC 9110 §6.6.1
+}
+
+void append_head(std::string& out, int status, std::string_view reason, const http::Fields& fields) {
+  http::append_status_line(out, status, reason);
+  if (fields.has(FieldId::cache_status)) {
+    for (const http::Field& field : fields) {
+      if (field.id == FieldId::cache_status) http::append_field(out, field.name, field.value);
+    }
+  }
+  for (const http::Field& field : fields) {
+    if (field.id != FieldId::cache_status) http::append_field(out, field.name, field.value);
+  }
+}
+
+}  // namespace davenport::server

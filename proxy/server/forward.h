@@ -1,0 +1,37 @@
+// proxy/server/forward.h: what goes on to the other side: the origin's request fields made from the client's, the client's
+// response fields made from the origin's. Everything is written anew from parsed fields.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "cache/policy/storability.h"
+#include "core/http/message.h"
+#include "proxy/origin/exchange.h"
+#include "proxy/server/request.h"
+
+namespace davenport::server {
+
+// Is this peer one of forwarding.trusted_proxies?
+bool trusted_peer(const Snapshot& snapshot, const Peer& peer);
+
+// The request's id: a trusted proxy's X-Request-Id, else a new one (16 random bytes in hex, seeded per thread).
+std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields);
+
+enum class Purpose : std::uint8_t {
+  pass,        // as the client asked: its conditions and ranges too
+  store,       // for the cache: without them; Accept-Encoding and Accept-Language as they are compared (policy/vary.h)
+};
+// `out`: cleared. Views borrow from the request. Adds Host, Via, X-Forwarded-*, Forwarded, X-Request-Id.
+void make_origin_fields(const Request& request, const Peer& peer, Purpose purpose, http::Fields& out);
+// The target in origin-form (or "*"), appended.
+void append_origin_target(const http::RequestHead& head, std::string& out);
+
+// `out` borrows from `response`: clone() what outlives it. What a client gets of an origin's answer: without hop-by-hop, framing, tags (unless kept), Age where `stored`. Set-Cookie
+// that must not be stored is appended to `private_lines` instead when `verdict` strips it.
+void make_client_fields(const http::ResponseHead& response, const config::CacheRules& rules, const policy::StoreVerdict* verdict,
+                        WallSeconds received, http::Fields& out, std::string& private_lines);
+
+// "HTTP/1.1 200 OK" and the fields; Cache-Status lines first, so that ours may follow them. No framing, no empty line.
+void append_head(std::string& out, int status, std::string_view reason, const http::Fields& fields);
+
+}  // namespace davenport::server

@@ -1,0 +1,229 @@
+#include "proxy/server/hit.h"
+
+#include <algorithm>
+
+#include "cache/policy/range.h"
+#include "cache/policy/validate.h"
+#include "core/base/text.h"
+#include "core/http/serializer.h"
+#include "proxy/server/cache_status.h"
+
+namespace davenport::server {
+namespace {
+
+using http::FieldId;
+
+constexpr std::uint64_t kConditional = http::field_bit(FieldId::if_none_match) | http::field_bit(FieldId::if_modified_since) |
+                                       http::field_bit(FieldId::if_match) | http::field_bit(FieldId::if_unmodified_since);
+constexpr std::uint64_t kRange = http::field_bit(FieldId::range);
+constexpr std::string_view kBoundary = "davenport-3f9a1c77d2e84b60";   // any text may contain it: see pick_boundary()
+
+// The status line, and the Cache-Status lines of caches further on that were put right behind it: ours follows theirs,
+// the nearest to the origin first (RFC 9211 §2).
+std::size_t prefix_size(std::string_view head) {
+  std::size_t end = head.find("\r\n") + 2;
+  while (head.size() > end + 13 && (head[end] | 0x20) == 'c' && iequals(head.substr(end, 13), "cache-status:")) {
+    end = head.find("\r\n", end) + 2;
+  }
+  return end;
+}
+
+struct Tail {
+  const HitLabel& label;
+  const Snapshot& snapshot;
+  const config::CacheRules& rules;
+  const policy::StoredFacts& facts;
+  std::int64_t age, ttl;
+
+  void append(std::string& text, const http::RequestHead& request) const {
+    text.append("Age: ");
+    append_number(text, std::min<std::int64_t>(age, std::int64_t{1} << 31));
+    text.append("\r\n");
+    if (label.forwarded) {
+      append_forwarded_status(text, snapshot.config->cache.name,
+                              {label.reason, policy::Storing::stored, label.origin_status, true, label.collapsed, true, ttl});
+    } else {
+      append_hit_status(text, snapshot.hit_prefix, ttl, label.reason);
+    }
+    if (rules.server_timing) text.append(label.forwarded ? "Server-Timing: cache;desc=miss\r\n" : "Server-Timing: cache;desc=hit\r\n");
+    text.append(label.private_fields);
+    text.append(connection_line(request, label.keep_alive));
+  }
+};
+
+void append_304(std::string& text, const http::Fields& fields) {
+  text.append("HTTP/1.1 304 Not Modified\r\n");
+  const bool has_etag = fields.has(FieldId::etag);
+  for (const http::Field& field : fields) {
+    if (policy::is_304_field(field, has_etag)) http::append_field(text, field.name, field.value);
+  }
+}
+
+// All stored fields but those that speak of the whole body's length.
+void append_part_fields(std::string& text, const http::Fields& fields, bool keep_type) {
+  for (const http::Field& field : fields) {
+    if (field.id == FieldId::content_length || field.id == FieldId::content_range) continue;
+    if (!keep_type && field.id == FieldId::content_type) continue;
+    http::append_field(text, field.name, field.value);
+  }
+}
+
+void append_content_range(std::string& text, const policy::ByteRange& range, std::uint64_t whole) {
+  text.append("Content-Range: bytes ");
+  append_number(text, range.first);
+  text.push_back('-');
+  append_number(text, range.last);
+  text.push_back('/');
+  append_number(text, whole);
+  text.append("\r\n");
+}
+
+// A body could hold a fixed boundary on purpose: the entry's own hash, keyed by the process' seed, can't be known outside.
+std::string pick_boundary(const store::StoredResponse& response) {
+  std::string boundary(kBoundary);
+  boundary.push_back('-');
+  append_number(boundary, response.hash().low ^ process_seed());
+  return boundary;
+}
+
+void append_multipart(Output& out, const store::StoredResponse& response, const http::Fields& fields,
+                      const std::vector<policy::ByteRange>& ranges, const Tail& tail, const http::RequestHead& request,
+                      Account& account) {
+  const std::string boundary = pick_boundary(response);
+  const std::string_view type = fields.get(FieldId::content_type);
+  std::vector<std::string> openings;
+  std::uint64_t length = boundary.size() + 8;                      // "\r\n--" boundary "--\r\n"
+  for (const policy::ByteRange& range : ranges) {
+    std::string opening = "\r\n--" + boundary + "\r\n";
+    if (!type.empty()) http::append_field(opening, "Content-Type", type);
+    append_content_range(opening, range, response.body_bytes());
+    opening.append("\r\n");
+    length += opening.size() + range.size();
+    openings.push_back(std::move(opening));
+  }
+  std::string& text = out.begin_text();
+  const std::size_t from = text.size();
+  text.append("HTTP/1.1 206 Partial Content\r\n");
+  append_part_fields(text, fields, false);
+  text.append("Content-Type: multipart/byteranges; boundary=").append(boundary).append("\r\n");
+  http::append_field(text, "Content-Length", length);
+  tail.append(text, request);
+  text.append("\r\n");
+  out.end_text(from);
+  const std::size_t no_head = response.head().size();
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    out.text(openings[i]);
+    out.stored(&response, no_head, ranges[i].first, ranges[i].size());
+  }
+  out.text("\r\n--" + boundary + "--\r\n");
+  account.status = 206;
+  account.body_bytes = length;
+}
+
+// True where a condition or a range made the answer; false: send it whole.
+bool append_special(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const Tail& tail,
+                    WallSeconds now, Account& account) {
+  int status = 0;
+  std::string_view reason;
+  http::Fields fields;
+  read_stored_head(response.head(), status, reason, fields);
+  if (status < 200 || status > 299) return false;                  // RFC 9110 §13.2.1, §14.2
+
+  const auto finish = [&](std::string& text, std::size_t from) {
+    tail.append(text, request);
+    text.append("\r\n");
+    out.end_text(from);
+  };
+  std::string& text = out.begin_text();
+  const std::size_t from = text.size();
+  switch (policy::evaluate(request, fields, response.facts(), now)) {
+    case policy::Precondition::not_modified:
+      append_304(text, fields);
+      finish(text, from);
+      account.status = 304;
+      return true;
+    case policy::Precondition::failed:
+      text.append("HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n");
+      finish(text, from);
+      account.status = 412;
+      return true;
+    case policy::Precondition::none:
+    case policy::Precondition::pass: break;
+  }
+  if (!request.fields.has(FieldId::range) || request.method != http::Method::get || status != 200) return false;
+  const policy::RangePlan plan = policy::plan_range(request, fields, response.body_bytes());
+  switch (plan.kind) {
+    case policy::RangePlan::Kind::whole: return false;
+    case policy::RangePlan::Kind::unsatisfiable:
+      text.append("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */");
+      append_number(text, response.body_bytes());
+      text.append("\r\nContent-Length: 0\r\n");
+      finish(text, from);
+      account.status = 416;
+      return true;
+    case policy::RangePlan::Kind::single: {
+      const policy::ByteRange& range = plan.ranges.front();
+      text.append("HTTP/1.1 206 Partial Content\r\n");
+      append_part_fields(text, fields, true);
+      append_content_range(text, range, response.body_bytes());
+      http::append_field(text, "Content-Length", range.size());
+      finish(text, from);
+      out.stored(&response, response.head().size(), range.first, range.size());
+      account.status = 206;
+      account.body_bytes = range.size();
+      return true;
+    }
+    case policy::RangePlan::Kind::several:
+      append_multipart(out, response, fields, plan.ranges, tail, request, account);
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view connection_line(const http::RequestHead& request, bool keep_alive) {
+  if (!keep_alive) return "Connection: close\r\n";
+  if (request.minor == 0) return "Connection: keep-alive\r\n";
+  return "";
+}
+
+void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields) {
+  fields.clear();
+  std::size_t end = head.find("\r\n");
+  status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0');
+  reason = head.substr(13, end - 13);
+  std::size_t at = end + 2;
+  while (at < head.size() && (end = head.find("\r\n", at)) != at && end != std::string_view::npos) {
+    const std::string_view line = head.substr(at, end - at);
+    const std::size_t colon = line.find(':');
+    fields.add(line.substr(0, colon), line.substr(std::min(colon + 2, line.size())));
+    at = end + 2;
+  }
+}
+
+void append_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
+                const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now, Account& account) {
+  const policy::StoredFacts& facts = response.facts();
+  const Tail tail{label, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
+  account.reason = label.reason;
+  account.has_reason = true;
+  account.age = tail.age;
+  account.ttl = tail.ttl;
+  if ((request.fields.present() & (kConditional | kRange)) != 0 && append_special(out, request, response, tail, now, account)) {
+    return;
+  }
+  const std::string_view head = response.head();
+  const std::size_t prefix = prefix_size(head);
+  std::string& text = out.begin_text();
+  const std::size_t from = text.size();
+  text.append(head.substr(0, prefix));
+  tail.append(text, request);
+  out.end_text(from);
+  const std::uint64_t body = request.method == http::Method::head ? 0 : response.body_bytes();
+  out.stored(&response, prefix, 0, body);
+  account.status = facts.status;
+  account.body_bytes = body;
+}
+
+}  // namespace davenport::server

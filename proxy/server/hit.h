@@ -1,0 +1,37 @@
+// proxy/server/hit.h: answers out of the store, without suspending: whole, HEAD, 304, 412, ranges. The common one formats two numbers
+// and nothing else: status line, Age and Cache-Status as text, then the stored fields and body in place.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "cache/policy/reuse.h"
+#include "cache/store/memory_store.h"
+#include "core/http/message.h"
+#include "proxy/server/output.h"
+#include "proxy/server/request.h"
+#include "proxy/server/snapshot.h"
+
+namespace davenport::server {
+
+// How an answer from the store is labelled (RFC 9211) and framed.
+struct HitLabel {
+  policy::Reason reason = policy::Reason::fresh_hit;
+  bool forwarded = false;             // an answer of the origin's, just stored: "fwd=…" instead of "hit"
+  bool revalidated = false;           // by a 304
+  bool collapsed = false;
+  int origin_status = 0;
+  std::string_view private_fields;    // lines for this client alone (Set-Cookie), each ended by CRLF
+  bool keep_alive = true;
+};
+
+// Appends the answer and fills in the account. `response` is borrowed as Output::stored() says.
+void append_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
+                const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now, Account& account);
+
+// The fields of a stored head (policy/ speaks of fields). Views into `head`.
+void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields);
+
+// "Connection: close" or, for an HTTP/1.0 client that wants it, "keep-alive"; "" where the version says it all.
+std::string_view connection_line(const http::RequestHead& request, bool keep_alive);
+
+}  // namespace davenport::server

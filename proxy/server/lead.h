@@ -1,0 +1,37 @@
+// proxy/server/lead.h: the fetch of a flight: ask the origin (conditionally where something is stored), judge its answer, and
+// bring it into the store while followers read; or say that it can't be shared.
+// Thread  the worker's.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "core/net/task.h"
+#include "proxy/origin/exchange.h"
+#include "proxy/server/flight.h"
+#include "proxy/server/request.h"
+
+namespace davenport::server {
+
+class ClientConnection;
+class Worker;
+
+// What became of it, for the one who led.
+struct Led {
+  // Set: the answer can't be shared (the flight is released); it is this leader's to pass on. Null: see the flight.
+  std::unique_ptr<origin::Exchange> exchange;
+  const http::ResponseHead* head = nullptr;   // with exchange
+  policy::Storing storing = policy::Storing::not_asked;
+  WallSeconds received{};
+  std::string private_lines;                  // Set-Cookie and the like, for this client alone
+  std::string server;
+  Micros first_byte{0};
+};
+
+// `client`: gets interim answers; null where nobody waits (a refresh behind). The flight is over, or streaming with a pump of its
+// own, when this returns.
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientConnection* client);
+
+// Leads a flight that nobody of this connection waits for; takes the request. Ends the stored response's refresh.
+net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight);
+
+}  // namespace davenport::server

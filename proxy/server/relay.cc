@@ -1,0 +1,403 @@
+#include "proxy/server/relay.h"
+
+#include "cache/policy/validate.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/http/serializer.h"
+#include "proxy/server/answer.h"
+#include "proxy/server/body_reader.h"
+#include "proxy/server/cache_status.h"
+#include "proxy/server/client_connection.h"
+#include "proxy/server/forward.h"
+#include "proxy/server/hit.h"
+#include "proxy/server/story.h"
+
+namespace davenport::server {
+namespace {
+
+constexpr Millis kContinueWait{1'000};          // for an origin that never says 100 (RFC 9110 §10.1.1: a client may not wait for ever)
+constexpr std::size_t kTunnelBytes = 16 << 10;
+
+// The request's body on its way to the origin, beside the answer's way back. It lives in relay()'s frame, which waits for it.
+struct BodyPump {
+  BodyPump(ClientConnection& client, const Request& request, origin::Exchange& origin)
+      : reader(client, request), exchange(origin), finished(client.worker().loop()) {}
+  BodyReader reader;
+  origin::Exchange& exchange;
+  net::Notify finished;
+  bool running = false;
+  BodyReader::Fault fault = BodyReader::Fault::none;
+  bool origin_failed = false;
+};
+
+net::Task<void> pump_body(BodyPump& pump) {
+  for (;;) {
+    const BodyReader::Piece piece = co_await pump.reader.read();
+    pump.fault = piece.fault;
+    if (piece.fault != BodyReader::Fault::none) break;
+    if (!piece.bytes.empty()) {
+      const auto sent = co_await pump.exchange.send_body(piece.bytes);
+      if (!sent) {
+        pump.origin_failed = true;
+        break;
+      }
+    }
+    if (piece.end) {
+      const auto ended = co_await pump.exchange.end_body(pump.reader.trailers());
+      pump.origin_failed = !ended;
+      break;
+    }
+  }
+  pump.running = false;
+  // A body that will not come whole ends the exchange, so that nobody waits for an answer to half a request.
+  if (pump.fault != BodyReader::Fault::none) pump.exchange.abandon();
+  pump.finished.notify();
+}
+
+void append_body_fault(ClientConnection& client, const Request& request, BodyReader::Fault fault, Account& account) {
+  OwnAnswer own;
+  switch (fault) {
+    case BodyReader::Fault::slow:
+      own.status = 408;
+      own.sentence = "The request's body came too slowly.";
+      break;
+    case BodyReader::Fault::too_large:
+      own.status = 413;
+      own.sentence = "The request's body is larger than this server takes (limits.body).";
+      break;
+    case BodyReader::Fault::malformed:
+      own.status = 400;
+      own.sentence = "The request's chunked body is malformed.";
+      break;
+    case BodyReader::Fault::none:
+    case BodyReader::Fault::gone:
+    case BodyReader::Fault::cancelled:
+      account.status = 499;                     // nobody to tell: the log's name for a client that left
+      client.finish_uncleanly();
+      return;
+  }
+  client.close_after_this();
+  own.request_id = request.id;
+  append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+}
+
+// One direction of a tunnel. Ends at the source's end (the other direction goes on) or at any error (both end).
+net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int& open, net::Notify& done) {
+  std::string bytes(kTunnelBytes, '\0');
+  bool failed = false;
+  for (;;) {
+    const net::Ready ready = co_await from.readable(from.loop().now() + idle);
+    if (ready != net::Ready::yes) {
+      failed = true;
+      break;
+    }
+    const net::Io got = from.read(bytes);
+    if (got.status == net::Io::Status::again) continue;
+    if (got.status == net::Io::Status::end) break;
+    failed = got.status == net::Io::Status::error;
+    std::size_t sent = 0;
+    while (!failed && sent < got.bytes) {
+      const iovec piece{bytes.data() + sent, got.bytes - sent};
+      const net::Io put = to.writev(&piece, 1, piece.iov_len);
+      if (put.status == net::Io::Status::ok) sent += put.bytes;
+      if (put.status == net::Io::Status::error) failed = true;
+      if (put.status == net::Io::Status::again || (put.status == net::Io::Status::ok && sent < got.bytes)) {
+        const net::Ready writable = co_await to.writable(to.loop().now() + idle);
+        if (writable != net::Ready::yes) failed = true;
+      }
+    }
+    if (failed) break;
+  }
+  to.shutdown_write();
+  --open;
+  if (failed) {
+    from.cancel();
+    to.cancel();
+  }
+  if (open == 0) done.notify();
+}
+
+net::Task<void> tunnel(ClientConnection& client, Request& request, origin::Exchange& exchange) {
+  std::string leftover;
+  const net::StreamPtr origin = exchange.take_stream(leftover);
+  client.close_after_this();
+  client.output().text(leftover);
+  const bool drained = co_await client.drain();
+  if (!drained) co_return;
+  const std::string early = std::exchange(client.input(), {});
+  if (!early.empty()) {
+    const iovec piece{const_cast<char*>(early.data()), early.size()};
+    const net::Io put = origin->writev(&piece, 1, early.size());
+    if (put.status != net::Io::Status::ok || put.bytes != early.size()) co_return;   // a fresh socket takes a read buffer's worth
+  }
+  client.worker().metrics().tunnels_open.add();
+  int open = 2;
+  net::Notify done(client.worker().loop());
+  const Millis idle = request.snapshot->config->limits.idle_timeout * 10;
+  net::spawn(pump_tunnel(client.stream(), *origin, idle, open, done));
+  net::spawn(pump_tunnel(*origin, client.stream(), idle, open, done));
+  while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
+  client.worker().metrics().tunnels_open.sub();
+}
+
+// After an unsafe request's non-error answer what it concerned is stale everywhere (RFC 9111 §4.4).
+void invalidate(Worker& worker, const Request& request, const http::ResponseHead& head) {
+  if (http::is_safe(request.head.method)) return;
+  purge::Request purge;
+  for (const std::string& uri : policy::invalidated_by(request.head, request.scheme, head)) {
+    std::string resource = policy::purge_resource(uri, request.head.authority, *request.snapshot->config);
+    if (!resource.empty()) purge.targets.push_back({purge::Kind::url, std::move(resource)});
+  }
+  if (purge.targets.empty()) return;
+  purge.by = "unsafe request";
+  if (const auto recorded = worker.shared().purge_log.record(purge); !recorded) {
+    log_warning("an unsafe request's invalidation could not be recorded: {}", recorded.error().message);
+  }
+}
+
+// A HEAD answer beside a stored GET (RFC 9111 §4.3.5).
+void compare_with_stored(const Request& request, const http::ResponseHead& head) {
+  if (request.head.method != http::Method::head || !request.stored) return;
+  int status = 0;
+  std::string_view reason;
+  http::Fields stored;
+  read_stored_head(request.stored->head(), status, reason, stored);
+  if (policy::compare_head(head, stored, request.stored->body_bytes()) == policy::HeadVerdict::invalidates) {
+    request.stored->mark_soft_purged();
+  }
+}
+
+}  // namespace
+
+void append_failure(ClientConnection& client, const Request& request, const origin::Failure& failure, Account& account) {
+  static constexpr std::string_view kSentences[origin::kFailureKindCount] = {
+      "The name of the origin server could not be resolved.",
+      "The origin server refused the connection.",
+      "The origin server did not accept the connection in time.",
+      "The origin server closed the connection before its answer was whole.",
+      "The origin server did not answer in time.",
+      "The origin server's answer was not valid HTTP.",
+      "The head of the origin server's answer was too large.",
+      "No origin server is available. Try again soon.",
+      "The origin is busy, and its queue is full. Try again soon.",
+      "The origin is busy, and the wait for it took too long. Try again soon.",
+      "This server is shutting down. Try again.",
+      "The request ended early.",
+  };
+  OwnAnswer own;
+  own.status = origin::name_of(failure.kind).status;
+  own.sentence = kSentences[static_cast<std::size_t>(failure.kind)];
+  own.failure = failure.kind;
+  own.request_id = request.id;
+  append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()),
+                    client.keeps_alive(), account);
+}
+
+void pass_interim(ClientConnection& client, const Request& request, const http::ResponseHead& head) {
+  if (request.head.minor == 0 || head.status == 101) return;                          // RFC 9110 §15.2
+  if (head.status == 103 && !request.snapshot->config->forwarding.pass_early_hints_http1) return;
+  if (head.status == 100 && !request.head.expect_continue) return;
+  http::Fields fields;
+  const http::HopByHop hop(head.fields);
+  for (const http::Field& field : head.fields) {
+    if (!hop(field) && field.id != http::FieldId::content_length) fields.add(field.id, field.name, field.value);
+  }
+  std::string& text = client.output().begin_text();
+  const std::size_t from = text.size();
+  append_head(text, head.status, head.reason, fields);
+  text.append("\r\n");
+  client.output().end_text(from);
+  static_cast<void>(client.push());
+}
+
+net::Task<void> relay_answer(ClientConnection& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
+                             std::string_view private_lines, Account& account) {
+  Output& out = client.output();
+  const bool head_only = request.head.method == http::Method::head;
+  const bool upgraded = head.status == 101;
+  bool chunked = false;
+  account.status = head.status;
+  account.origin_server = exchange.server();
+  if (head.framing == http::Framing::until_close || head.framing == http::Framing::chunked) {
+    chunked = request.head.minor != 0;
+    if (!chunked) client.close_after_this();       // HTTP/1.0: the end of the connection is the end of the body
+  }
+  http::Fields fields;
+  std::string lines;
+  make_client_fields(head, request.rules(), nullptr, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  std::string& text = out.begin_text();
+  const std::size_t from = text.size();
+  append_head(text, head.status, head.reason, fields);
+  if (upgraded) {
+    text.append("Connection: upgrade\r\n");
+    http::append_field(text, "Upgrade", head.fields.get(http::FieldId::upgrade));
+  } else {
+    append_forwarded_status(text, request.snapshot->config->cache.name,
+                            {account.reason, account.storing, head.status, false, false, false, 0});
+    text.append(private_lines);
+    if (chunked && !head_only) {
+      text.append("Transfer-Encoding: chunked\r\n");
+    } else if (head.framing == http::Framing::length || (head.content_length > 0 && head.framing == http::Framing::none)) {
+      http::append_field(text, "Content-Length", head.content_length);
+    } else if (head.framing == http::Framing::none && !head_only && head.status >= 200 && head.status != 204 && head.status != 304) {
+      http::append_field(text, "Content-Length", std::uint64_t{0});
+    }
+    text.append(connection_line(request.head, client.keeps_alive()));
+  }
+  text.append("\r\n");
+  out.end_text(from);
+  if (upgraded) {
+    co_await tunnel(client, request, exchange);
+    co_return;
+  }
+  if (head.framing == http::Framing::none) {
+    static_cast<void>(exchange.try_read_body());    // it sees its end there, and gives the connection back
+    co_return;
+  }
+  for (;;) {
+    std::optional<Result<origin::Piece, origin::Failure>> piece = exchange.try_read_body();
+    if (!piece) {
+      if (!client.push()) {
+        const bool drained = co_await client.drain();
+        if (!drained) {
+          exchange.abandon();
+          co_return;
+        }
+      }
+      piece.emplace(co_await exchange.read_body());
+    }
+    if (!*piece) {
+      log_debug("answer cut short: {}", (*piece).error().detail);
+      client.worker().metrics().origin_failures.add();
+      account.storing = policy::Storing::incomplete;
+      client.finish_uncleanly();
+      co_return;
+    }
+    const origin::Piece& got = **piece;
+    client.worker().metrics().origin_bytes_in.add(got.bytes.size());
+    account.body_bytes += got.bytes.size();
+    if (!got.bytes.empty()) {
+      if (chunked) {
+        std::string& size = out.begin_text();
+        const std::size_t at = size.size();
+        http::append_chunk_size(size, got.bytes.size());
+        out.end_text(at);
+      }
+      out.borrowed(got.bytes);
+      if (chunked) out.text("\r\n");
+    }
+    if (got.end && chunked) {
+      std::string& last = out.begin_text();
+      const std::size_t at = last.size();
+      last.append("0\r\n");
+      const http::HopByHop hop(exchange.trailers());
+      for (const http::Field& field : exchange.trailers()) {
+        if (!hop(field)) http::append_field(last, field.name, field.value);
+      }
+      last.append("\r\n");
+      out.end_text(at);
+    }
+    const bool end = got.end;
+    if (!client.push()) {                           // borrowed bytes are gone after this; what is left was copied
+      const bool drained = co_await client.drain();
+      if (!drained) {
+        exchange.abandon();
+        co_return;
+      }
+    }
+    if (end) co_return;
+  }
+}
+
+net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason reason, Account& account) {
+  Worker& worker = client.worker();
+  account.reason = reason;
+  account.has_reason = true;
+  http::Fields fields;
+  make_origin_fields(request, request.peer, Purpose::pass, fields);
+  std::string target;
+  if (request.head.form == http::TargetForm::asterisk) {
+    target = "*";
+  } else {
+    append_origin_target(request.head, target);
+  }
+  origin::OriginRequest ask;
+  ask.method_name = request.head.method_name;
+  ask.method = request.head.method;
+  ask.target = target;
+  ask.fields = &fields;
+  ask.framing = request.head.framing;
+  ask.content_length = request.head.content_length;
+  ask.affinity = request.key.hash.low;
+  ask.expect_continue = request.head.expect_continue && request.head.framing != http::Framing::none;
+  ask.upgrade = request.head.wants_upgrade;
+  const bool has_body = request.head.framing != http::Framing::none &&
+                        !(request.head.framing == http::Framing::length && request.head.content_length == 0);
+
+  origin::Exchange exchange(worker.connections(), request.snapshot->clusters[request.route->origin]);
+  worker.metrics().origin_requests.add();
+  Result<const http::ResponseHead*, origin::Failure> head = co_await exchange.request(ask);
+  std::unique_ptr<BodyPump> body;
+  if (head && *head == nullptr) {
+    // The body goes its own way; an origin may answer before it has all of it, or before any of it (Expect).
+    body = std::make_unique<BodyPump>(client, request, exchange);
+    bool waiting_for_continue = ask.expect_continue;
+    if (has_body && !waiting_for_continue) {
+      body->running = true;
+      net::spawn(pump_body(*body));
+    } else if (!has_body) {
+      static_cast<void>(co_await exchange.end_body(body->reader.trailers()));
+    }
+    head = co_await exchange.next_head();
+    while (head && (*head)->status < 200 && (*head)->status != 101) {
+      pass_interim(client, request, **head);
+      if (waiting_for_continue && (*head)->status == 100) {
+        waiting_for_continue = false;
+        body->running = true;
+        net::spawn(pump_body(*body));
+      }
+      head = co_await exchange.next_head();
+    }
+    if (waiting_for_continue && has_body) client.close_after_this();   // a final answer came instead: the body is not read
+  } else {
+    while (head && (*head)->status < 200 && (*head)->status != 101) {
+      pass_interim(client, request, **head);
+      head = co_await exchange.next_head();
+    }
+  }
+  account.origin_time = std::chrono::duration_cast<Micros>(exchange.timings().first_byte - exchange.timings().started);
+  account.origin_server = exchange.server();
+  if (!head) {
+    worker.metrics().origin_failures.add();
+    log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
+    if (body != nullptr && body->fault != BodyReader::Fault::none) {
+      append_body_fault(client, request, body->fault, account);
+    } else {
+      if (body != nullptr && !body->reader.finished()) client.close_after_this();
+      // A GET or HEAD that passed only for its method may still have a stale answer to stand in.
+      const auto stale = request.stored ? policy::stale_instead(request.ask, request.stored->facts(), request.purge,
+                                                                policy::OriginTrouble::unreachable, request.rules(), request.now.wall_seconds())
+                                        : std::nullopt;
+      if (stale) {
+        append_hit(client.output(), request.head, *request.stored,
+                   {*stale, false, false, false, 0, {}, client.keeps_alive()}, *request.snapshot, request.rules(),
+                   std::chrono::floor<Seconds>(read_wall_clock()), account);
+      } else {
+        append_failure(client, request, head.error(), account);
+      }
+    }
+  } else {
+    worker.metrics().origin_first_byte.observe(account.origin_time);
+    invalidate(worker, request, **head);
+    compare_with_stored(request, **head);
+    if (body != nullptr && body->running) client.close_after_this();   // answered early: the rest of the body is not waited for
+    co_await relay_answer(client, request, exchange, **head, {}, account);
+  }
+  if (body != nullptr && body->running) {
+    exchange.abandon();
+    client.stream().cancel();
+    while (body->running) static_cast<void>(co_await body->finished.wait(SteadyTime::max()));
+  }
+}
+
+}  // namespace davenport::server

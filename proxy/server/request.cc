@@ -1,0 +1,50 @@
+#include "proxy/server/request.h"
+
+#include <cstring>
+
+namespace davenport::server {
+
+void Request::take(http::RequestHead& parsed, std::string_view raw) {
+  bytes.assign(raw);
+  parsed.rebase(raw.data(), raw.size(), bytes.data());
+  std::swap(head, parsed);
+}
+
+std::unique_ptr<Request> Request::copy() const {
+  auto other = std::make_unique<Request>();
+  other->bytes = bytes;
+  other->head = [&] {
+    http::RequestHead head_copy;
+    head_copy.method = head.method;
+    head_copy.method_name = head.method_name;
+    head_copy.form = head.form;
+    head_copy.target = head.target;
+    head_copy.scheme = head.scheme;
+    head_copy.authority = head.authority;
+    head_copy.path = head.path;
+    head_copy.query = head.query;
+    head_copy.has_query = head.has_query;
+    head_copy.minor = head.minor;
+    for (const http::Field& field : head.fields) head_copy.fields.add(field.id, field.name, field.value);
+    head_copy.rebase(bytes.data(), bytes.size(), other->bytes.data());
+    return head_copy;
+  }();
+  other->snapshot = snapshot;
+  other->route = route;
+  other->now = now;
+  other->scheme = scheme;
+  other->peer = peer;
+  other->id = id;
+  other->key_bytes = key_bytes;
+  other->key = key;
+  const std::size_t resource_at = static_cast<std::size_t>(key.resource.data() - key.key.data());
+  other->key.key = other->key_bytes;
+  other->key.resource = other->key.key.substr(resource_at, key.resource.size());
+  other->ask = ask;
+  other->decision = decision;
+  other->stored = stored;
+  other->purge = purge;
+  return other;
+}
+
+}  // namespace davenport::server

@@ -1,0 +1,59 @@
+// proxy/server/request.h: a request that needs the long way, with its own bytes, so that it may outlive the read buffer. Also what
+// is known of the client behind it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cache/policy/key.h"
+#include "cache/policy/reuse.h"
+#include "cache/store/memory_store.h"
+#include "core/base/clock.h"
+#include "core/http/message.h"
+#include "proxy/server/snapshot.h"
+
+namespace davenport::server {
+
+struct Peer {
+  std::string address;            // numeric; "unix"
+  std::uint16_t port = 0;
+  std::string local_address;      // of the PROXY header, else ""
+  bool https = false;             // what the PROXY header or the listener says; TLS later
+};
+
+struct Request {
+  std::string bytes;              // the head as it came; `head` points into it
+  http::RequestHead head;
+  SnapshotPtr snapshot;
+  const config::Route* route = nullptr;
+  Now now{};
+  std::string_view scheme = "http";
+  Peer peer;
+  std::string id;                 // X-Request-Id
+  std::string key_bytes;
+  policy::KeyParts key;           // into key_bytes
+  policy::Ask ask;
+  policy::Decision decision;
+  store::StoredPtr stored;        // chosen by Vary; null: none
+  policy::PurgeState purge = policy::PurgeState::valid;
+
+  const config::CacheRules& rules() const { return route->cache; }
+  // Owns a copy of `parsed`'s bytes; `parsed` lies in `raw`.
+  void take(http::RequestHead& parsed, std::string_view raw);
+  std::unique_ptr<Request> copy() const;       // for a refresh that goes on behind the client
+};
+
+// What an answer was, for the log and the counters.
+struct Account {
+  int status = 0;
+  std::uint64_t body_bytes = 0;
+  policy::Reason reason = policy::Reason::uri_miss;
+  bool has_reason = false;
+  policy::Storing storing = policy::Storing::not_asked;
+  std::int64_t age = -1, ttl = 0;
+  std::string origin_server;
+  Micros origin_time{0};
+};
+
+}  // namespace davenport::server

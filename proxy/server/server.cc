@@ -1,0 +1,195 @@
+#include "proxy/server/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "cache/purge/embedded_log.h"
+#include "cache/store/walk.h"
+#include "core/base/log.h"
+#include "core/net/listener.h"
+#include "proxy/origin/connections.h"
+#include "proxy/server/shared.h"
+#include "proxy/server/snapshot.h"
+#include "proxy/server/worker.h"
+
+namespace davenport::server {
+namespace {
+
+constexpr Millis kDrainLook{50};
+
+Result<net::SocketAddress> socket_address(const config::Address& address) {
+  if (address.kind == config::Address::Kind::unix_path) return net::SocketAddress::unix_path(address.host);
+  return net::SocketAddress::numeric(address.host, address.port);
+}
+
+class ServerImpl final : public Server {
+ public:
+  ServerImpl(net::Loop& loop, config::ConfigPtr config, std::unique_ptr<observe::AccessLog> log)
+      : loop_(loop),
+        access_log_(std::move(log)),
+        store_(config->cache),
+        sweeper_(purge_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
+        shared_{store_, purge_log_, sweeper_, {}, {}, {false}},
+        snapshot_(make_snapshot(std::move(config), nullptr)) {}
+
+  ~ServerImpl() override {
+    health_.reset();
+    for (auto& worker : workers_) worker->join();
+    // Their last posts are run by whoever is still there; flights end with the exchanges that fed them.
+    workers_.clear();
+  }
+
+  Result<std::monostate> open() {
+    const config::Config& config = *snapshot_->config;
+    for (std::uint32_t i = 0; i < config.workers; ++i) {
+      workers_.push_back(std::make_unique<Worker>(shared_, snapshot_, access_log_ ? access_log_->make_ring() : nullptr));
+    }
+    for (const config::Listener& listener : config.listeners) {
+      if (Result<std::monostate> opened = open_listener(listener); !opened) return opened;
+    }
+    for (auto& worker : workers_) worker->start();
+    health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot_->clusters);
+    return std::monostate{};
+  }
+
+  Result<std::monostate> reload(config::ConfigPtr next) override {
+    const config::Config& old = *snapshot_->config;
+    if (next->workers != old.workers) return Error{"workers: a change needs a restart"};
+    if (next->cache.memory_bytes != old.cache.memory_bytes) return Error{"cache.memory: a change needs a restart"};
+    if (next->cache.eviction != old.cache.eviction) return Error{"cache.eviction: a change needs a restart"};
+    if (next->cache.max_object_bytes != old.cache.max_object_bytes) return Error{"cache.max_object: a change needs a restart"};
+    if (next->admin.enabled != old.admin.enabled || !(next->admin.address == old.admin.address)) {
+      return Error{"admin.address: a change needs a restart"};
+    }
+    if (next->access_log.format != old.access_log.format || next->access_log.path != old.access_log.path) {
+      return Error{"log.access: a change needs a restart (SIGUSR1 opens the same file anew)"};
+    }
+    const auto same_listener = [](const config::Listener& a, const config::Listener& b) {
+      return a.address == b.address && a.proxy_protocol == b.proxy_protocol;
+    };
+    if (!std::equal(next->listeners.begin(), next->listeners.end(), old.listeners.begin(), old.listeners.end(), same_listener)) {
+      return Error{"listen: a change needs a restart; another process may be started on the same port before this one is stopped"};
+    }
+    const SnapshotPtr snapshot = make_snapshot(std::move(next), snapshot_);
+    {
+      const std::scoped_lock lock(mutex_);
+      snapshot_ = snapshot;
+    }
+    for (auto& worker : workers_) worker->post([&each = *worker, snapshot] { each.adopt(snapshot); });
+    health_->stop();
+    health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot->clusters);
+    return std::monostate{};
+  }
+
+  void drain(std::function<void()> done) override {
+    if (draining_announced_) return;
+    draining_announced_ = true;
+    net::spawn(drain_story(*this, std::move(done)));
+  }
+  bool draining() const override { return draining_announced_; }
+
+  config::ConfigPtr config() const override {
+    const std::scoped_lock lock(mutex_);
+    return snapshot_->config;
+  }
+  store::MemoryStore& store() override { return store_; }
+  purge::Log& purge_log() override { return purge_log_; }
+  purge::Sweeper& sweeper() override { return sweeper_; }
+  std::vector<const observe::WorkerMetrics*> metrics() const override {
+    std::vector<const observe::WorkerMetrics*> all;
+    for (const auto& worker : workers_) all.push_back(&worker->metrics());
+    return all;
+  }
+  std::vector<origin::ClusterState> origins() const override {
+    SnapshotPtr snapshot;
+    {
+      const std::scoped_lock lock(mutex_);
+      snapshot = snapshot_;
+    }
+    std::vector<origin::ClusterState> all;
+    for (const auto& cluster : snapshot->clusters) all.push_back(origin::state_of(*cluster, read_steady_clock()));
+    return all;
+  }
+  std::vector<std::string> listening() const override { return listening_; }
+  void reopen_logs() override {
+    if (access_log_) access_log_->reopen();
+  }
+
+ private:
+  // A socket for each worker on the same port, so that the kernel spreads connections; a Unix socket is shared by dup().
+  Result<std::monostate> open_listener(const config::Listener& listener) {
+    Result<net::SocketAddress> address = socket_address(listener.address);
+    if (!address) return address.error();
+    Result<int> first = net::open_listening_socket(*address, true);
+    if (!first) return first.error();
+    const Result<net::SocketAddress> local = net::local_address(*first);
+    listening_.push_back((*address).is_unix() || !local ? (*address).text() : (*local).text());
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      int fd = *first;
+      if (i > 0 && (*address).is_unix()) {
+        fd = ::dup(*first);
+      } else if (i > 0) {
+        const Result<int> more = net::open_listening_socket(local ? *local : *address, true);
+        if (!more) return more.error();
+        fd = *more;
+      }
+      workers_[i]->listen(fd, listener);
+    }
+    return std::monostate{};
+  }
+
+  static net::Task<void> drain_story(ServerImpl& self, std::function<void()> done) {
+    const config::ConfigPtr config = self.config();
+    // /readyz has turned 503 (draining()); balancers in front get a moment to look before the listeners close.
+    if (config->shutdown_pause.count() > 0) co_await net::sleep_until(self.loop_, self.loop_.now() + config->shutdown_pause);
+    self.shared_.draining.store(true, std::memory_order_relaxed);
+    for (auto& worker : self.workers_) {
+      worker->post([&each = *worker] {
+        each.close_listeners();
+        each.close_idle_connections();
+      });
+    }
+    const SteadyTime deadline = self.loop_.now() + config->shutdown_timeout;
+    while (self.shared_.connections.open() > 0 && self.loop_.now() < deadline) {
+      const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + kDrainLook);
+      if (!goes_on) break;
+    }
+    if (const std::uint32_t left = self.shared_.connections.open(); left > 0) {
+      log_warning("{} connections did not end within server.shutdown_timeout and are cut", left);
+    }
+    self.health_->stop();
+    done();
+  }
+
+  net::Loop& loop_;
+  std::unique_ptr<observe::AccessLog> access_log_;
+  store::MemoryStore store_;
+  purge::EmbeddedLog purge_log_;
+  purge::Sweeper sweeper_;
+  Shared shared_;
+  mutable std::mutex mutex_;
+  SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<origin::HealthChecks> health_;
+  std::vector<std::string> listening_;
+  bool draining_announced_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::ConfigPtr config) {
+  std::unique_ptr<observe::AccessLog> log;
+  if (config->access_log.format != config::LogFormat::off) {
+    Result<std::unique_ptr<observe::AccessLog>> opened = observe::AccessLog::open(config->access_log);
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
+  auto server = std::make_unique<ServerImpl>(main_loop, std::move(config), std::move(log));
+  if (Result<std::monostate> opened = server->open(); !opened) return opened.error();
+  return Result<std::unique_ptr<Server>>(std::move(server));
+}
+
+}  // namespace davenport::server

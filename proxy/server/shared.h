@@ -1,0 +1,40 @@
+// proxy/server/shared.h: what all workers share. Each member says its own thread rules; here they only stand together.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "cache/purge/log.h"
+#include "cache/purge/sweeper.h"
+#include "cache/store/memory_store.h"
+#include "proxy/server/flight.h"
+
+namespace davenport::server {
+
+// How many connections there are, in all and by address; both limits are over all workers.
+class ConnectionCount {
+ public:
+  // False: over a limit, nothing was counted. per_address 0: no limit, and addresses are not counted at all.
+  bool enter(const std::string& address, std::uint32_t most, std::uint32_t per_address);
+  void leave(const std::string& address, bool by_address);
+  std::uint32_t open() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint32_t> open_{0};
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::uint32_t> by_address_;
+};
+
+struct Shared {
+  store::MemoryStore& store;
+  purge::Log& purge_log;
+  purge::Sweeper& sweeper;
+  Flights flights;
+  ConnectionCount connections;
+  std::atomic<bool> draining{false};
+};
+
+}  // namespace davenport::server

@@ -1,0 +1,30 @@
+// proxy/server/snapshot.h: a configuration and what was made of it once: the origins' clusters, and the fields that every
+// request or answer gets. Immutable; a reload makes another one, and requests under way keep theirs.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/origin/cluster.h"
+
+namespace davenport::server {
+
+struct Snapshot {
+  config::ConfigPtr config;
+  std::vector<origin::ClusterPtr> clusters;   // as Config::origins
+  std::uint64_t generation = 0;
+  const config::Route* only_route = nullptr;  // where one route takes every host and path: no look-up then
+  std::string via;                            // "1.1 davenport"
+  std::string hit_prefix;                     // "Cache-Status: davenport; hit; ttl="
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+// `predecessor` may be null; its clusters' health goes over to those of the same name.
+SnapshotPtr make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor);
+
+const config::Route* route_of(const Snapshot& snapshot, std::string_view authority, std::string_view path, std::string& scratch);
+
+}  // namespace davenport::server

@@ -1,0 +1,386 @@
+#include "proxy/server/story.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "cache/policy/validate.h"
+#include "cache/policy/vary.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/http/serializer.h"
+#include "proxy/server/answer.h"
+#include "proxy/server/cache_status.h"
+#include "proxy/server/client_connection.h"
+#include "proxy/server/forward.h"
+#include "proxy/server/hit.h"
+#include "proxy/server/lead.h"
+#include "proxy/server/relay.h"
+#include "proxy/server/traffic_purge.h"
+
+namespace davenport::server {
+namespace {
+
+using policy::Action;
+using policy::Reason;
+
+constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
+constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
+
+WallSeconds wall_now() { return std::chrono::floor<Seconds>(read_wall_clock()); }
+
+void own(ClientConnection& client, const Request& request, OwnAnswer answer, Account& account) {
+  answer.request_id = request.id;
+  append_own_answer(client.output(), &request.head, answer, *request.snapshot, wall_now(), client.keeps_alive(), account);
+}
+
+void hit(ClientConnection& client, const Request& request, const store::StoredResponse& response, const HitLabel& label, Account& account) {
+  append_hit(client.output(), request.head, response, label, *request.snapshot, request.rules(), wall_now(), account);
+  client.output().hold(request.stored.get() == &response ? request.stored : store::StoredPtr{});
+}
+
+// What is answered without a look at route or store. False: go on.
+bool answer_itself(ClientConnection& client, Request& request, Account& account) {
+  const http::RequestHead& head = request.head;
+  const config::ClientLimits& limits = request.snapshot->config->limits;
+  const bool has_body = head.framing != http::Framing::none && !(head.framing == http::Framing::length && head.content_length == 0);
+  if (head.method == http::Method::connect || head.method == http::Method::trace) {
+    if (has_body || head.method == http::Method::connect) client.close_after_this();
+    own(client, request, {405, "CONNECT and TRACE are not offered here.", kAllow}, account);
+    return true;
+  }
+  if (head.framing == http::Framing::length && limits.body_bytes != 0 && head.content_length > limits.body_bytes) {
+    client.close_after_this();
+    own(client, request, {413, "The request's body is larger than this server takes (limits.body)."}, account);
+    return true;
+  }
+  if (head.form == http::TargetForm::asterisk) {
+    if (has_body) client.close_after_this();
+    own(client, request, {204, "", kAllow}, account);
+    return true;
+  }
+  if (head.method == http::Method::purge || head.method == http::Method::ban) {
+    if (has_body) client.close_after_this();
+    answer_purge(client, request, account);
+    return true;
+  }
+  if (request.route == nullptr) {
+    if (has_body) client.close_after_this();
+    own(client, request, {421, "No site of this name is served here (no route names this host)."}, account);
+    return true;
+  }
+  return false;
+}
+
+// Conditional and range requests of a private fetch go to the origin as they are; see look_up().
+bool wants_more_than_whole(const http::RequestHead& head) {
+  using http::FieldId;
+  constexpr std::uint64_t mask = http::field_bit(FieldId::range) | http::field_bit(FieldId::if_none_match) |
+                                 http::field_bit(FieldId::if_modified_since) | http::field_bit(FieldId::if_match) |
+                                 http::field_bit(FieldId::if_unmodified_since);
+  return (head.fields.present() & mask) != 0;
+}
+
+// May this request have what the flight brings? By Vary, and by purges that came since the flight left.
+bool suits(Worker& worker, const Request& request, const FlightView& view, Flight& flight) {
+  const purge::Log& log = worker.shared().purge_log;
+  std::string scratch;
+  const std::string_view selector = view.stored ? view.stored->selector() : view.head ? std::string_view(view.head->selector) : "";
+  if (!policy::selector_matches(selector, request.head.fields, request.rules(), scratch)) return false;
+  if (log.position() == flight.position()) return true;
+  if (view.stored) return log.check(view.stored->names(), flight.position()) != policy::PurgeState::hard;
+  const policy::KeyParts parts = flight.parts();
+  const std::vector<Hash128> none;
+  const std::vector<Hash128>& tags = view.head ? view.head->tags : none;
+  return log.check({parts.resource_hash, parts.resource, tags.data(), tags.size()}, flight.position()) != policy::PurgeState::hard;
+}
+
+// The body of a flight, as it arrives or whole, to a client that has not got its head yet.
+net::Task<void> stream(ClientConnection& client, Request& request, Follower& seat, const FlightView& first, bool leader,
+                       std::string_view private_lines, Account& account) {
+  Output& out = client.output();
+  const FlightHead& head = *first.head;
+  const bool known = head.length_known || first.stage == Stage::complete;
+  const std::uint64_t length = first.stage == Stage::complete ? first.fill->size() : head.length;
+  const bool no_body = head.status == 204 || head.status == 304;
+  const bool chunked = !known && request.head.minor != 0;
+  if (!known && !chunked) client.close_after_this();
+  const policy::StoredFacts& facts = head.verdict.facts;
+  const WallSeconds now = wall_now();
+  account.status = head.status;
+  account.storing = policy::Storing::stored;
+  {
+    std::string& text = out.begin_text();
+    const std::size_t from = text.size();
+    append_head(text, head.status, head.reason, head.fields);
+    if (known && !no_body) http::append_field(text, "Content-Length", length);
+    if (chunked) text.append("Transfer-Encoding: chunked\r\n");
+    http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));
+    append_forwarded_status(text, request.snapshot->config->cache.name,
+                            {account.reason, policy::Storing::stored, head.status, true, !leader, true, facts.ttl(now)});
+    text.append(leader ? private_lines : std::string_view{});
+    text.append(connection_line(request.head, client.keeps_alive()));
+    text.append("\r\n");
+    out.end_text(from);
+  }
+  std::uint64_t offset = 0;
+  for (;;) {
+    const FlightView view = seat.flight().view();
+    std::array<iovec, 16> pieces;
+    std::uint64_t covered = 0;
+    const std::size_t count = seat.pieces(offset, 1 << 20, pieces, covered);
+    if (covered > 0) {
+      if (chunked) {
+        std::string& size = out.begin_text();
+        const std::size_t at = size.size();
+        http::append_chunk_size(size, covered);
+        out.end_text(at);
+      }
+      for (std::size_t i = 0; i < count; ++i) out.pinned(first.fill, static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+      if (chunked) out.text("\r\n");
+      offset += covered;
+      account.body_bytes += covered;
+    } else if (view.stage == Stage::complete) {
+      if (chunked) out.text("0\r\n\r\n");
+      co_return;                                  // what is left is drained by the connection
+    } else if (view.stage != Stage::streaming) {
+      account.storing = policy::Storing::incomplete;
+      client.finish_uncleanly();                  // cut short: never a clean end (RFC 9112 §8)
+      co_return;
+    }
+    if (!client.push()) {
+      const bool drained = co_await client.drain();
+      if (!drained) co_return;
+    }
+    seat.taken(offset);
+    if (covered > 0) continue;
+    const net::Wake wake = co_await seat.changed().wait(client.stream().loop().now() + kFlightWait);
+    if (wake != net::Wake::notified) {
+      client.finish_uncleanly();
+      co_return;
+    }
+  }
+}
+
+// A 304 can be told from the head alone, while the body is still arriving.
+bool not_modified_already(ClientConnection& client, const Request& request, const FlightView& view, Account& account) {
+  if (view.head->status < 200 || view.head->status > 299) return false;
+  if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, wall_now()) != policy::Precondition::not_modified) return false;
+  std::string& text = client.output().begin_text();
+  const std::size_t from = text.size();
+  text.append("HTTP/1.1 304 Not Modified\r\n");
+  const bool has_etag = view.head->fields.has(http::FieldId::etag);
+  for (const http::Field& field : view.head->fields) {
+    if (policy::is_304_field(field, has_etag)) http::append_field(text, field.name, field.value);
+  }
+  append_forwarded_status(text, request.snapshot->config->cache.name,
+                          {account.reason, policy::Storing::stored, view.head->status, true, false, false, 0});
+  text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
+  client.output().end_text(from);
+  account.status = 304;
+  return true;
+}
+
+enum class Followed : std::uint8_t { answered, unsuited /* look again */, released /* go alone */ };
+
+// Waits for the flight and answers from it.
+net::Task<Followed> follow(ClientConnection& client, Request& request, Follower& seat, bool leader, std::string_view private_lines,
+                           Account& account) {
+  Worker& worker = client.worker();
+  Flight& flight = seat.flight();
+  const config::CacheRules& rules = request.rules();
+  // Slow is dead: with a stale answer in hand, a visitor waits only so long (a setting).
+  std::optional<Reason> if_slow;
+  if (request.stored && rules.stale_if_slow.count() > 0) {
+    if_slow = policy::stale_instead(request.ask, request.stored->facts(), request.purge, policy::OriginTrouble::slow, rules, request.now.wall_seconds());
+  }
+  const bool range = request.head.fields.has(http::FieldId::range);
+  FlightView view = flight.view();
+  while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && view.head->length_known)) {
+    const bool may_leave = if_slow && view.stage == Stage::asking;
+    const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.stream().loop().now() + kFlightWait;
+    const net::Wake wake = co_await seat.changed().wait(deadline);
+    if (wake == net::Wake::timeout && may_leave) {
+      hit(client, request, *request.stored, {*if_slow, false, false, false, 0, {}, client.keeps_alive()}, account);
+      co_return Followed::answered;
+    }
+    if (wake != net::Wake::notified) {
+      append_failure(client, request, {origin::FailureKind::cancelled, "", true}, account);
+      co_return Followed::answered;
+    }
+    view = flight.view();
+  }
+  account.origin_server = leader ? account.origin_server : std::string{};
+  switch (view.stage) {
+    case Stage::asking: break;                    // not here: the loop above
+    case Stage::released: co_return Followed::released;
+    case Stage::failed: append_failure(client, request, view.failure, account); co_return Followed::answered;
+    case Stage::stale: {
+      const store::StoredPtr stored = view.stored;
+      std::string scratch;
+      if (!leader && !policy::selector_matches(stored->selector(), request.head.fields, rules, scratch)) co_return Followed::unsuited;
+      request.stored = stored;
+      hit(client, request, *stored, {view.stale_reason, false, false, false, 0, {}, client.keeps_alive()}, account);
+      co_return Followed::answered;
+    }
+    case Stage::streaming:
+    case Stage::complete: {
+      if (!leader && !suits(worker, request, view, flight)) co_return Followed::unsuited;
+      account.storing = view.revalidated ? policy::Storing::updated : policy::Storing::stored;
+      if (view.stage == Stage::complete && view.stored) {
+        request.stored = view.stored;
+        hit(client, request, *request.stored,
+            {account.reason, true, view.revalidated, !leader, view.origin_status, leader ? private_lines : std::string_view{}, client.keeps_alive()},
+            account);
+        co_return Followed::answered;
+      }
+      if (not_modified_already(client, request, view, account)) co_return Followed::answered;
+      co_await stream(client, request, seat, view, leader, private_lines, account);
+      co_return Followed::answered;
+    }
+  }
+  co_return Followed::answered;
+}
+
+// The origin has to be asked. `alone`: nobody else may wait for this answer, and it waits for nobody.
+net::Task<Followed> fetch(ClientConnection& client, Request& request, bool alone, Hash128 slot, Account& account) {
+  Worker& worker = client.worker();
+  Shared& shared = worker.shared();
+  Flights::Joined joined;
+  if (alone || !request.rules().coalesce) {
+    joined = {std::make_shared<Flight>(std::string(request.key.key), request.key, Hash128{}, shared.purge_log.position()), true};
+  } else {
+    joined = shared.flights.join(request.key, slot, shared.purge_log);
+  }
+  account.reason = request.decision.reason;
+  account.has_reason = true;
+  Follower seat(joined.flight, worker.loop());
+  if (!joined.leader) {
+    worker.metrics().coalesced_followers.add();
+    co_return co_await follow(client, request, seat, false, {}, account);
+  }
+  // A visitor who may be served stale if the origin is slow does not lead himself: the fetch goes on behind.
+  const bool behind = request.stored && request.rules().stale_if_slow.count() > 0 &&
+                      policy::stale_instead(request.ask, request.stored->facts(), request.purge, policy::OriginTrouble::slow,
+                                            request.rules(), request.now.wall_seconds());
+  if (behind) {
+    static_cast<void>(request.stored->begin_refresh());
+    net::spawn(lead_behind(worker, request.copy(), joined.flight));
+    co_return co_await follow(client, request, seat, true, {}, account);
+  }
+  Led led = co_await lead(worker, request, joined.flight, &client);
+  account.origin_server = led.server;
+  account.origin_time = led.first_byte;
+  if (led.exchange != nullptr) {
+    account.storing = led.storing;
+    co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, account);
+    co_return Followed::answered;
+  }
+  co_return co_await follow(client, request, seat, true, led.private_lines, account);
+}
+
+net::Task<void> from_cache(ClientConnection& client, Request& request, Account& account) {
+  Worker& worker = client.worker();
+  bool alone = false;
+  Hash128 slot{};
+  for (int turn = 0; turn < 3; ++turn) {
+    look_up(worker, request);
+    account.reason = request.decision.reason;
+    account.has_reason = true;
+    switch (request.decision.action) {
+      case Action::serve_and_refresh:
+        if (request.stored->begin_refresh()) {
+          const Flights::Joined joined = worker.shared().flights.join(request.key, request.key.hash, worker.shared().purge_log);
+          if (joined.leader) {
+            net::spawn(lead_behind(worker, request.copy(), joined.flight));
+          } else {
+            request.stored->end_refresh();
+          }
+        }
+        [[fallthrough]];
+      case Action::serve:
+        hit(client, request, *request.stored, {request.decision.reason, false, false, false, 0, {}, client.keeps_alive()}, account);
+        co_return;
+      case Action::refuse:
+        own(client, request, {504, "Nothing usable is stored, and the request said only-if-cached."}, account);
+        co_return;
+      case Action::validate:
+      case Action::fetch: break;
+    }
+    if (request.head.method == http::Method::head) {
+      co_await relay(client, request, request.decision.reason, account);   // a HEAD brings no body to store
+      co_return;
+    }
+    const Reason reason = request.decision.reason;
+    const bool for_itself = alone || reason == Reason::hit_for_miss || reason == Reason::request_no_store || reason == Reason::authorization;
+    if (for_itself && wants_more_than_whole(request.head) && !request.stored) {
+      co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
+      co_return;
+    }
+    if (turn == 0) slot = request.key.hash;
+    const Followed followed = co_await fetch(client, request, for_itself, slot, account);
+    if (followed == Followed::answered) co_return;
+    if (followed == Followed::released) {
+      alone = true;
+      request.decision.reason = Reason::hit_for_miss;
+    } else {
+      // Another variant than the flight's: the next turn finds it stored, or leads a flight of this request's own.
+      alone = turn > 0;
+      std::string own_slot(request.key.key);
+      for (const http::Field& field : request.head.fields) own_slot.append(field.name).append(":").append(field.value).append("\n");
+      slot = hash128(own_slot, process_seed());
+    }
+  }
+  co_await relay(client, request, Reason::hit_for_miss, account);
+}
+
+}  // namespace
+
+void look_up(Worker& worker, Request& request) {
+  const purge::Log& log = worker.shared().purge_log;
+  store::Lookup found = worker.shared().store.find(request.key, request.head.fields, request.rules(), worker.text_scratch());
+  request.purge = policy::PurgeState::valid;
+  if (found.stored) {
+    const purge::Position position = log.position();
+    if (found.stored->checked_at() != position) {
+      request.purge = log.check(found.stored->names(), found.stored->checked_at());
+      if (request.purge == policy::PurgeState::valid) found.stored->mark_checked(position);
+      if (request.purge == policy::PurgeState::soft) found.stored->mark_soft_purged();
+    }
+    if (request.purge == policy::PurgeState::valid && found.stored->soft_purged()) request.purge = policy::PurgeState::soft;
+  }
+  const WallSeconds now = request.now.wall_seconds();
+  request.ask = policy::read_ask(request.head, request.rules());
+  if (found.stored && found.stored->marker()) {
+    const bool holds = request.purge == policy::PurgeState::valid && found.stored->facts().fresh(now);
+    request.stored.reset();
+    request.decision = policy::decide(request.ask, nullptr, policy::PurgeState::valid, found.other_variants, request.rules(), now);
+    if (holds && request.decision.action == Action::fetch) request.decision.reason = Reason::hit_for_miss;
+    return;
+  }
+  request.stored = std::move(found.stored);
+  request.decision = policy::decide(request.ask, request.stored ? &request.stored->facts() : nullptr, request.purge,
+                                    found.other_variants, request.rules(), now);
+}
+
+net::Task<void> answer(ClientConnection& client, Request& request) {
+  Worker& worker = client.worker();
+  Account account;
+  if (!answer_itself(client, request, account)) {
+    std::optional<Reason> pass = policy::must_pass(request.head, request.rules());
+    if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
+    const std::string_view host = request.route->hosts.empty() || request.route->hosts.front().find('*') != std::string::npos
+                                      ? std::string_view{}
+                                      : std::string_view(request.route->hosts.front());
+    request.key = policy::make_key(request.head, request.scheme, host, request.rules(), request.key_bytes);
+    if (pass) {
+      co_await relay(client, request, *pass, account);
+    } else {
+      co_await from_cache(client, request, account);
+    }
+  }
+  if (!client.output().empty() && !client.push()) static_cast<void>(co_await client.drain());
+  record(worker, request.head, request.peer, request.id, account, request.now, client.stream().loop().now());
+}
+
+}  // namespace davenport::server

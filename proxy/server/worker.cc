@@ -1,0 +1,155 @@
+#include "proxy/server/worker.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/server/answer.h"
+#include "proxy/server/client_connection.h"
+
+namespace davenport::server {
+namespace {
+
+constexpr Millis kTick{100};
+constexpr std::size_t kReadBytes = 64 << 10;
+
+}  // namespace
+
+bool ConnectionCount::enter(const std::string& address, std::uint32_t most, std::uint32_t per_address) {
+  if (open_.fetch_add(1, std::memory_order_relaxed) >= most) {
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  if (per_address == 0) return true;
+  const std::scoped_lock lock(mutex_);
+  std::uint32_t& count = by_address_[address];
+  if (count >= per_address) {
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  ++count;
+  return true;
+}
+
+void ConnectionCount::leave(const std::string& address, bool by_address) {
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  if (!by_address) return;
+  const std::scoped_lock lock(mutex_);
+  const auto found = by_address_.find(address);
+  if (found != by_address_.end() && --found->second == 0) by_address_.erase(found);
+}
+
+// What a worker does ten times a second besides requests: lets go of responses that the store dropped.
+class Worker::Tick final : private net::Timer {
+ public:
+  explicit Tick(Worker& worker) : Timer(worker.loop_.timers()), worker_(worker) { arm(worker.loop_.now() + kTick); }
+
+ private:
+  void expired(bool cancelled) override {
+    if (cancelled) return;
+    worker_.hot_.sweep();
+    arm(worker_.loop_.now() + kTick);
+  }
+  Worker& worker_;
+};
+
+Worker::Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::AccessLogRing> ring)
+    : shared_(shared),
+      snapshot_(std::move(snapshot)),
+      connections_(std::make_unique<origin::Connections>(loop_)),
+      ring_(std::move(ring)),
+      tick_(std::make_unique<Tick>(*this)),
+      read_buffer_(kReadBytes),
+      output_(shared.store) {}
+
+Worker::~Worker() { join(); }
+
+void Worker::listen(int fd, const config::Listener& listener) {
+  listeners_.push_back(std::make_unique<net::Listener>(
+      loop_, fd, [this, listener](int client, const net::SocketAddress& peer) { accepted(client, peer, listener); }));
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] {
+    loop_.run();
+    // On the way out, still on this thread: what waits is resumed as cancelled and leaves.
+    listeners_.clear();
+    cancel_connections();
+    loop_.cancel_waiters();
+    connections_->close_idle();
+    hot_.clear();
+  });
+}
+
+void Worker::join() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+void Worker::accepted(int fd, const net::SocketAddress& peer, const config::Listener& listener) {
+  const config::ClientLimits& limits = snapshot_->config->limits;
+  const bool by_address = limits.connections_per_address != 0 && !listener.proxy_protocol;
+  if (!shared_.connections.enter(peer.host(), limits.connections, by_address ? limits.connections_per_address : 0)) {
+    metrics_.connections_refused.add();
+    static constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 48\r\n"
+        "Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+        "503 Service Unavailable\nToo many connections.  \n";
+    [[maybe_unused]] const ssize_t n = ::send(fd, kBusy.data(), kBusy.size(), MSG_NOSIGNAL);
+    ::close(fd);
+    return;
+  }
+  if (!peer.is_unix()) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  metrics_.connections_accepted.add();
+  metrics_.connections_open.add();
+  auto* const client = new ClientConnection(*this, fd, peer, listener, by_address);   // owns itself: run() deletes it
+  client->next_in_worker = clients_;
+  if (clients_ != nullptr) clients_->previous_in_worker = client;
+  clients_ = client;
+  ++connection_count_;
+  net::spawn(ClientConnection::run(client));
+}
+
+void Worker::remove(ClientConnection& client) {
+  if (client.previous_in_worker != nullptr) {
+    client.previous_in_worker->next_in_worker = client.next_in_worker;
+  } else {
+    clients_ = client.next_in_worker;
+  }
+  if (client.next_in_worker != nullptr) client.next_in_worker->previous_in_worker = client.previous_in_worker;
+  --connection_count_;
+  metrics_.connections_open.sub();
+}
+
+void Worker::adopt(SnapshotPtr snapshot) {
+  for (const origin::ClusterPtr& before : snapshot_->clusters) {
+    bool stays = false;
+    for (const origin::ClusterPtr& now : snapshot->clusters) stays = stays || now == before;
+    if (!stays) connections_->forget(before);
+  }
+  snapshot_ = std::move(snapshot);
+}
+
+void Worker::close_listeners() { listeners_.clear(); }
+
+void Worker::close_idle_connections() {
+  for (ClientConnection* client = clients_; client != nullptr;) {
+    ClientConnection* const next = client->next_in_worker;   // it may leave the list, and nobody else does meanwhile
+    client->close_if_idle();
+    client = next;
+  }
+}
+
+void Worker::cancel_connections() {
+  for (ClientConnection* client = clients_; client != nullptr;) {
+    ClientConnection* const next = client->next_in_worker;
+    client->cancel();
+    client = next;
+  }
+}
+
+}  // namespace davenport::server

@@ -1,0 +1,81 @@
+// proxy/server/worker.h: one thread: its loop, its listeners, its clients, its connections to origins, and the buffers that
+// its requests share because only one of them is being worked on at a time.
+// Thread  the constructor and start() the main thread's; all else the worker's own (post() comes in).
+#pragma once
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cache/policy/key.h"
+#include "core/http/message.h"
+#include "core/net/listener.h"
+#include "core/net/loop.h"
+#include "proxy/observe/access_log.h"
+#include "proxy/observe/metrics.h"
+#include "proxy/origin/connections.h"
+#include "proxy/server/hot_table.h"
+#include "proxy/server/output.h"
+#include "proxy/server/shared.h"
+#include "proxy/server/snapshot.h"
+
+namespace davenport::server {
+
+class ClientConnection;
+
+class Worker {
+ public:
+  Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::AccessLogRing> ring);
+  ~Worker();
+
+  void listen(int fd, const config::Listener& listener);   // takes the descriptor; before start() or posted
+  void start();
+  void join();
+  void post(std::function<void()> work) { loop_.post(std::move(work)); }
+
+  // The worker's thread:
+  void adopt(SnapshotPtr snapshot);
+  void close_listeners();
+  void close_idle_connections();          // draining: those between two requests go, the others when they are done
+  void cancel_connections();              // the drain's deadline has passed
+  std::size_t connection_count() const { return connection_count_; }
+  void remove(ClientConnection& connection);
+
+  net::Loop& loop() { return loop_; }
+  Shared& shared() { return shared_; }
+  const SnapshotPtr& snapshot() const { return snapshot_; }
+  origin::Connections& connections() { return *connections_; }
+  observe::WorkerMetrics& metrics() { return metrics_; }
+  observe::AccessLogRing* ring() { return ring_.get(); }
+  HotTable& hot() { return hot_; }
+
+  // Scratch: valid until the next suspension.
+  std::vector<char>& read_buffer() { return read_buffer_; }
+  http::RequestHead& head() { return head_; }
+  Output& output() { return output_; }
+  std::string& key_scratch() { return key_scratch_; }
+  std::string& text_scratch() { return text_scratch_; }
+
+ private:
+  class Tick;
+  void accepted(int fd, const net::SocketAddress& peer, const config::Listener& listener);
+
+  Shared& shared_;
+  net::Loop loop_;
+  SnapshotPtr snapshot_;
+  std::unique_ptr<origin::Connections> connections_;
+  observe::WorkerMetrics metrics_;
+  std::unique_ptr<observe::AccessLogRing> ring_;
+  HotTable hot_;
+  std::unique_ptr<Tick> tick_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  ClientConnection* clients_ = nullptr;   // an intrusive list; each removes itself
+  std::size_t connection_count_ = 0;
+  std::vector<char> read_buffer_;
+  http::RequestHead head_;
+  Output output_;
+  std::string key_scratch_, text_scratch_;
+  std::thread thread_;
+};
+
+}  // namespace davenport::server
