@@ -13,6 +13,7 @@ constexpr std::string_view kStyle = R"css(:root{--ink:#1d2b28;--soft:#5d6f6a;--l
 html{scroll-behavior:smooth}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;min-height:100vh;display:flex;flex-direction:column}
 a{color:inherit;text-decoration:none}
+img{max-width:100%;height:auto}
 h1,h2{font-family:Georgia,"Times New Roman",serif;font-weight:600;line-height:1.15;letter-spacing:-.01em}
 h1{font-size:clamp(2rem,5vw,3.2rem);margin:.2em 0}
 h2{font-size:1.6rem;margin:2.2rem 0 1rem}

@@ -162,7 +162,7 @@ std::string banner_png(int hue, int width, int height) {
     for (int i = 0; i < kHills; ++i) {
       const double at = static_cast<double>(x) / width * (3 + i) + i * 1.7 + hue * 0.11;
       const double wave = std::sin(at) * 0.6 + std::sin(at * 2.3 + i) * 0.3;
-      tops[static_cast<std::size_t>(i)] = static_cast<int>(height * (0.42 + 0.12 * i - 0.11 * wave));
+      tops[static_cast<std::size_t>(i)] = static_cast<int>(height * (0.56 + 0.1 * i - 0.1 * wave));
     }
     for (int y = 0; y < height; ++y) {
       int colour = y * kShades / height;
