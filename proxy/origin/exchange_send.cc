@@ -81,18 +81,18 @@ net::Task<std::optional<Failure>> Exchange::Impl::send_rest(std::span<iovec> pie
   while (!pieces.empty()) {
     const SteadyTime time = now();
     const net::Ready ready = co_await stream().writable(std::min(deadline, time + kLookForAnswer));
-    if (ready == net::Ready::cancelled) co_return not_ready(ready, "");
-    if (ready == net::Ready::timeout) {
-      if (final_answer_waiting()) {
-        broken_ = true;
-        co_return failure(FailureKind::connection_terminated, "answered before it had taken the request");
-      }
-      if (now() >= deadline) co_return not_ready(ready, "it takes no more of the request");
+    if (ready == net::Ready::yes) {
+      const std::size_t before = bytes_sent_;
+      if (std::optional<Failure> failed = send_some(pieces)) co_return failed;
+      if (bytes_sent_ != before) deadline = now() + cluster_->settings().between_bytes_timeout;
       continue;
     }
-    const std::size_t before = bytes_sent_;
-    if (std::optional<Failure> failed = send_some(pieces)) co_return failed;
-    if (bytes_sent_ != before) deadline = now() + cluster_->settings().between_bytes_timeout;
+    const bool answered = ready == net::Ready::timeout && final_answer_waiting();
+    if (ready == net::Ready::timeout && !answered && now() < deadline) continue;
+    broken_ = true;
+    stream().reset_on_close();                       // or the kernel would keep what nobody takes
+    if (answered) co_return failure(FailureKind::connection_terminated, "answered before it had taken the request");
+    co_return not_ready(ready, "it takes no more of the request");
   }
   co_return std::nullopt;
 }

@@ -66,6 +66,11 @@ class Peer {
     }
     return std::exchange(input_, {});
   }
+  // Waits for the client's end without reading what it sends (a full socket stays full).
+  bool closed_by_client() const {
+    pollfd wait{fd_, POLLRDHUP, 0};
+    return ::poll(&wait, 1, kPatienceMillis) != 0;
+  }
   // True: the client has closed, and nothing stands before that.
   bool closed() { return input_.empty() && !more() && input_.empty(); }
   bool send(std::string_view bytes) {
