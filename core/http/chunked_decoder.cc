@@ -1,6 +1,6 @@
 // The chunked transfer coding (RFC 9112 §7.1), a line or a run of content at a time.
 #include <algorithm>
-#include <cstring>
+#include <optional>
 
 #include "core/http/bytes.h"
 #include "core/http/field_line.h"
@@ -117,33 +117,26 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view bytes, Fields& traile
 
 bool ChunkedDecoder::read_size_line(std::string_view bytes, Step& step) {
   const std::string_view seen = bytes.substr(0, kChunkLineBytes);
-  const auto* const lf = looked_ < seen.size()
-                             ? static_cast<const char*>(std::memchr(seen.data() + looked_, '\n', seen.size() - looked_))
-                             : nullptr;
-  if (lf == nullptr && seen.size() < kChunkLineBytes) {
-    looked_ = seen.size();
-    return false;
-  }
-  // Without an LF the line is longer than allowed; what is wrong with its beginning is told first.
-  const char* const end = lf ? lf : seen.data() + seen.size();
-  const char* const bad = bytes::skip_value(seen.data(), end);
+  const char* const begin = seen.data();
+  const char* const end = begin + seen.size();
+  const char* const stop = bytes::skip_value(begin + std::min(looked_, seen.size()), end);
   std::optional<ParseFault> fault;
-  if (bad != end && bad + 1 != end) {
-    fault = *bad == '\r' ? ParseFault::bare_cr : ParseFault::control_byte;
-  } else if (bad != end && *bad != '\r') {
-    fault = ParseFault::control_byte;
-  } else if (lf == nullptr) {
+  if (stop == end || (*stop == '\r' && stop + 1 == end)) {
+    looked_ = static_cast<std::size_t>(stop - begin);
+    if (seen.size() < kChunkLineBytes) return false;
     fault = ParseFault::chunk_line_too_long;
-  } else if (bad == end) {
-    fault = ParseFault::bare_lf;
+  } else if (*stop != '\r') {
+    fault = detail::fault_of_byte(*stop, ParseFault::bad_chunk_size);
+  } else if (stop[1] != '\n') {
+    fault = ParseFault::bare_cr;
   } else {
-    fault = read_chunk_line(seen.data(), bad, left_);
+    fault = read_chunk_line(begin, stop, left_);
   }
   if (fault) {
     step = failed(*fault);
     return false;
   }
-  step.consumed += static_cast<std::size_t>(end - seen.data()) + 1;
+  step.consumed += static_cast<std::size_t>(stop - begin) + 2;
   looked_ = 0;
   phase_ = left_ == 0 ? Phase::trailers : Phase::content;
   return true;
@@ -169,15 +162,15 @@ bool ChunkedDecoder::read_trailers(std::string_view bytes, Fields& trailers, Ste
   const std::size_t room = limits_->head_bytes - trailer_bytes_;
   const std::string_view seen = bytes.substr(0, room);
   const bool full = seen.size() == room;
-  const bool line = looked_ == 0 || (looked_ < seen.size() &&
-                                     std::memchr(seen.data() + looked_, '\n', seen.size() - looked_) != nullptr);
-  looked_ = seen.size();
-  if (!line && !full) return false;
+  const char* const end = seen.data() + seen.size();
+  const char* const stop = bytes::skip_value(seen.data() + std::min(looked_, seen.size()), end);
+  looked_ = static_cast<std::size_t>(stop - seen.data());
+  if (!full && (stop == end || (*stop == '\r' && stop + 1 == end))) return false;
 
   const char* p = seen.data();
   Field field;
   ParseFault fault{};
-  switch (detail::read_field_line(p, seen.data() + seen.size(), field, fault)) {
+  switch (detail::read_field_line(p, end, field, fault)) {
     case LineState::need_more:
       if (full) step = failed(ParseFault::head_too_large);
       return false;

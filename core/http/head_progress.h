@@ -1,6 +1,6 @@
 // core/http/head_progress.h: what the two head parsers do alike: go on where the last call ended, and read a version.
 #pragma once
-#include <cstring>
+#include <algorithm>
 #include <string_view>
 
 #include "core/http/bytes.h"
@@ -20,14 +20,17 @@ bool follow(const HeadProgress& at, std::string_view bytes, Head& head, const st
   return true;
 }
 
-// True: the line that was incomplete at the last call still is, so there is nothing to parse. Each byte is looked at
-// once here, however they drip. At the head's limit the line is parsed as it is, for the fault that it may hold.
+// True: the line that was incomplete at the last call still is and holds no control byte, so there is nothing to parse.
+// Each byte is looked at once here, however they drip. At the head's limit the line is parsed as it is, for the fault
+// that it may hold.
 inline bool await_line(HeadProgress& at, std::string_view seen, std::size_t limit) {
   if (at.looked == 0) return false;
-  const std::size_t from = at.looked;
-  if (from < seen.size() && std::memchr(seen.data() + from, '\n', seen.size() - from) != nullptr) return false;
-  at.looked = static_cast<std::uint32_t>(seen.size());
-  return seen.size() < limit;
+  const char* const end = seen.data() + seen.size();
+  const char* const stop = bytes::skip_value(seen.data() + std::min<std::size_t>(at.looked, seen.size()), end);
+  const bool waits = stop == end || (*stop == '\r' && stop + 1 == end);
+  if (!waits || seen.size() >= limit) return false;
+  at.looked = static_cast<std::uint32_t>(stop - seen.data());
+  return true;
 }
 
 // HTTP-version (RFC 9112 §2.3), case-sensitive; p moves behind it. A higher minor is read as 1 (RFC 9110 §2.5).

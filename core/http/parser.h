@@ -37,7 +37,7 @@ struct ParseResult {
 struct HeadProgress {
   const char* base = nullptr;       // of the bytes that the head's views borrow from; null before the first byte
   std::uint32_t line = 0;           // offset of the first line that is not yet parsed
-  std::uint32_t looked = 0;         // bytes known to hold no LF behind `line`; 0: the line was not tried yet
+  std::uint32_t looked = 0;         // bytes known to hold no control byte behind `line`; 0: it is tried at once
   std::uint32_t start = 0;          // offset of the start line, behind skipped empty lines
   std::uint8_t empty_lines = 0;     // skipped before a request
   bool in_fields = false;           // the start line is parsed
@@ -104,7 +104,7 @@ class ChunkedDecoder {
 
   const HeadLimits* limits_;
   std::uint64_t left_ = 0;        // of the current chunk
-  std::size_t looked_ = 0;        // in the current line
+  std::size_t looked_ = 0;        // bytes of the current line known to hold no control byte
   std::size_t trailer_bytes_ = 0;
   Phase phase_ = Phase::size_line;
 };

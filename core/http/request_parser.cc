@@ -16,7 +16,6 @@ using detail::fault_of_byte;
 using detail::LineState;
 
 constexpr int kEmptyLines = 4;             // before a request line (RFC 9112 §2.2)
-constexpr std::size_t kVersionBytes = 8;   // "HTTP/1.1"
 
 constexpr std::uint64_t kChecked = field_bit(FieldId::host) | field_bit(FieldId::content_length) |
                                    field_bit(FieldId::transfer_encoding) | field_bit(FieldId::connection) |
@@ -167,7 +166,8 @@ ParseResult RequestParser::advance(std::string_view bytes, RequestHead& head) {
   const auto error = [](ParseFault why) { return ParseResult{ParseState::error, 0, why}; };
   const auto pause = [&](const char* line) {
     at_.line = static_cast<std::uint32_t>(line - base);
-    at_.looked = static_cast<std::uint32_t>(bytes.size());
+    // The next call judges the last byte, which may be a CR.
+    at_.looked = static_cast<std::uint32_t>(end - base - 1);
     return ParseResult{};
   };
 

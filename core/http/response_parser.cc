@@ -1,4 +1,6 @@
 // The response head (RFC 9112 §4, §6.3). As strict as with requests: an origin's mistake in framing is a 502, never a guess.
+#include <algorithm>
+
 #include "core/base/text.h"
 #include "core/http/field_line.h"
 #include "core/http/head_progress.h"
@@ -106,7 +108,8 @@ ParseResult ResponseParser::advance(std::string_view bytes, Method request_metho
   const auto error = [](ParseFault why) { return ParseResult{ParseState::error, 0, why}; };
   const auto pause = [&](const char* line) {
     at_.line = static_cast<std::uint32_t>(line - base);
-    at_.looked = static_cast<std::uint32_t>(bytes.size());
+    // The next call judges the last byte, which may be a CR.
+    at_.looked = static_cast<std::uint32_t>(end - base - 1);
     return ParseResult{};
   };
 
