@@ -27,11 +27,6 @@ std::uint16_t port_after(const std::string& log, const std::string& words) {
   return static_cast<std::uint16_t>(std::atoi(line.c_str() + line.rfind(':') + 1));
 }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
 std::size_t count_of(const std::string& text, std::string_view word) {
   std::size_t count = 0;
   for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
@@ -174,11 +169,8 @@ void Proxy::await_metric(const std::string& name, double value, const std::map<s
   }
 }
 
-void Proxy::write_config(const std::string& toml) {
-  const std::string own = "127.0.0.1:" + std::to_string(port_);
-  const std::string admin = "127.0.0.1:" + std::to_string(admin_port_);
-  write_file(dir_.file("davenport.toml"), replaced(replaced(toml, "127.0.0.1:0", own), "127.0.0.1:0", admin));
-}
+// With port 0 as before: the addresses are the same as those it runs with, and those are settings that a reload keeps.
+void Proxy::write_config(const std::string& toml) { write_file(dir_.file("davenport.toml"), toml); }
 
 void Proxy::reload() {
   const auto mentions = [this] { return count_of(log(), "reload"); };

@@ -44,7 +44,7 @@ class Proxy {
   void await_metric(const std::string& name, double value, const std::map<std::string, std::string>& labels = {}) const;
 
   void write_config(const ProxyConfig& config) { write_config(config.text()); }
-  void write_config(const std::string& toml);             // with the ports it already has
+  void write_config(const std::string& toml);             // for the next reload
   void signal(int number) { process_->signal(number); }
   void reload();                                          // SIGHUP, and waits until its log says how that went
   int terminate();                                        // SIGTERM, and its exit status

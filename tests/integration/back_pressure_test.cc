@@ -1,0 +1,180 @@
+// Who reads slowly makes the origin wait, not the proxy's memory grow.
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "support/cache_status.h"
+#include "support/origin.h"
+#include "support/proxy.h"
+
+using namespace davenport::testing;
+
+namespace {
+
+constexpr std::uint64_t kMebi = 1 << 20;
+
+// A body that is sent as fast as it is taken; `sent` counts what the kernel took.
+void stream_body(Origin& origin, const std::string& path, const FieldLines& fields, std::uint64_t bytes, std::atomic<std::uint64_t>& sent) {
+  origin.on("GET", path).head(200, FieldLines(fields).add("content-length", std::to_string(bytes))).run([bytes, &sent](Exchange& exchange) {
+    const std::string piece(64 * 1024, 'p');
+    for (std::uint64_t done = 0; done < bytes; done += piece.size()) {
+      if (!exchange.wire.socket().send_all(piece, within(std::chrono::seconds(60)))) {
+        exchange.keep_connection = false;
+        return;
+      }
+      sent += piece.size();
+    }
+  });
+}
+
+// Until nothing has moved for a while.
+void await_standstill(const std::atomic<std::uint64_t>& sent) {
+  std::uint64_t last = ~std::uint64_t{0};
+  Deadline still_since = std::chrono::steady_clock::now();
+  await_condition("the origin to be held up", [&] {
+    if (sent != last) {
+      last = sent;
+      still_since = std::chrono::steady_clock::now();
+    }
+    return sent > 0 && std::chrono::steady_clock::now() - still_since > std::chrono::milliseconds(500);
+  });
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("back_pressure");
+
+TEST_CASE("a client that stops reading a body that is not stored holds up the origin, within a window") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1"));
+  std::atomic<std::uint64_t> sent{0};
+  stream_body(origin, "/big", {{"cache-control", "no-store"}}, 64 * kMebi, sent);
+  origin.on("GET", "/small").reply(200, {{"cache-control", "no-store"}}, "x");
+  CHECK(proxy.get("/small").body == "x");
+  const std::uint64_t before = proxy.resident_bytes();
+  Client client(proxy.port(), 64 * 1024);
+  client.send_request("GET", "/big");
+  CHECK(client.read_head().status == 200);
+  await_standstill(sent);
+  CHECK(sent < 24 * kMebi);                            // the window and the kernel's buffers on both sides
+  CHECK(proxy.resident_bytes() < before + 8 * kMebi);
+  CHECK(proxy.get("/small").body == "x");              // others are served meanwhile
+  std::uint64_t read = 0;
+  while (read < 64 * kMebi) {
+    const std::string piece = client.read_bytes(kMebi);
+    if (piece.empty()) break;
+    read += piece.size();
+  }
+  CHECK(read == 64 * kMebi);                           // and it gets all of it when it reads on
+  CHECK(proxy.resident_bytes() < before + 16 * kMebi);
+}
+
+TEST_CASE("many slow readers of bodies that are not stored cost a window each") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1"));
+  std::atomic<std::uint64_t> sent{0};
+  std::vector<Client> clients;
+  const std::uint64_t before = proxy.resident_bytes();
+  for (int i = 0; i < 20; ++i) {
+    const std::string path = "/big" + std::to_string(i);
+    stream_body(origin, path, {{"cache-control", "no-store"}}, 16 * kMebi, sent);
+    clients.emplace_back(proxy.port(), 16 * 1024);
+    clients.back().send_request("GET", path);
+  }
+  await_standstill(sent);
+  CHECK(proxy.resident_bytes() < before + 40 * kMebi);
+  for (Client& client : clients) client.reset();
+  await_condition("closed connections", [&] { return proxy.metric("connections_open") == 0; });
+}
+
+TEST_CASE("an object that outgrows max_object is passed on whole, held within a window, and not stored") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1").add("cache", "max_object = \"1MiB\""));
+  std::atomic<std::uint64_t> sent{0};
+  // Without a length it is only found out on the way.
+  origin.on("GET", "/big").head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).run([&sent](Exchange& exchange) {
+    const std::string piece = "10000\r\n" + std::string(65536, 'p') + "\r\n";
+    for (int i = 0; i < 512; ++i) {
+      if (!exchange.wire.socket().send_all(piece, within(std::chrono::seconds(60)))) return;
+      sent += 65536;
+    }
+    exchange.wire.socket().send_all("0\r\n\r\n");
+  });
+  const std::uint64_t before = proxy.resident_bytes();
+  Client client(proxy.port(), 64 * 1024);
+  client.send_request("GET", "/big");
+  RawResponse response = client.read_head();
+  CHECK(response.status == 200);
+  await_standstill(sent);
+  CHECK(sent < 24 * kMebi);
+  CHECK(proxy.resident_bytes() < before + 12 * kMebi);
+  client.read_body(response);
+  CHECK(response.complete);
+  CHECK(response.body.size() == 32 * kMebi);
+  CHECK_FALSE(is_hit(proxy.get("/big")));
+}
+
+TEST_CASE("followers of an object that outgrows max_object all get it whole, the slow one too") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("cache", "max_object = \"256KiB\""));
+  Barrier asked{"origin was asked"}, rest{"the rest may come"};
+  const std::string piece(65536, 'p');
+  Answer& answer = origin.on("GET", "/big").reach(asked).head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).chunk(piece).await(rest);
+  for (int i = 0; i < 63; ++i) answer.chunk(piece);
+  answer.last_chunk();
+  Client slow(proxy.port(), 8 * 1024);
+  slow.send_request("GET", "/big");
+  asked.await();
+  Clients others = proxy.start_gets(3, "/big");
+  proxy.await_metric("coalesced_followers", 3);
+  rest.open();
+  RawResponse slow_response = slow.read();             // the others wait until it takes its share, or are released from it
+  CHECK(slow_response.body.size() == 4 * kMebi);
+  CHECK(slow_response.complete);
+  for (const RawResponse& response : others.join()) {
+    CHECK(response.body.size() == 4 * kMebi);
+    CHECK(response.complete);
+  }
+}
+
+TEST_CASE("a slow upload is not gathered in memory") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1").add("limits", "body = \"128MiB\""));
+  Barrier read_on{"the origin reads on"};
+  origin.on("POST", "/up").early().await(read_on).read_body().reply([](const SeenRequest& request) { return Reply{200, {}, std::to_string(request.body.size())}; });
+  const std::uint64_t before = proxy.resident_bytes();
+  Client client = proxy.client();
+  client.send("POST /up HTTP/1.1\r\nHost: shop.test\r\nContent-Length: " + std::to_string(64 * kMebi) + "\r\n\r\n");
+  const std::string piece(kMebi, 'u');
+  std::uint64_t sent = 0;
+  Deadline still_since = std::chrono::steady_clock::now();
+  await_condition("the client to be held up", [&] {
+    const std::size_t taken = client.send_until_full(std::string_view(piece).substr(0, std::min<std::uint64_t>(kMebi, 64 * kMebi - sent)));
+    sent += taken;
+    if (taken > 0) still_since = std::chrono::steady_clock::now();
+    return std::chrono::steady_clock::now() - still_since > std::chrono::milliseconds(500);
+  });
+  CHECK(sent < 24 * kMebi);
+  CHECK(proxy.resident_bytes() < before + 8 * kMebi);
+  read_on.open();
+  while (sent < 64 * kMebi) {
+    const std::uint64_t next = std::min<std::uint64_t>(kMebi, 64 * kMebi - sent);
+    if (!client.send(std::string_view(piece).substr(0, next))) break;
+    sent += next;
+  }
+  CHECK(client.read().body == std::to_string(64 * kMebi));
+}
+
+TEST_CASE("memory stays within the store's bound when more is stored than fits, and old objects make room") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("cache", "memory = \"16MiB\"").add("cache", "max_object = \"1MiB\""));
+  origin.on("GET", "/*").reply(200, {{"cache-control", "max-age=600"}}, std::string(100'000, 'o'));
+  const std::uint64_t before = proxy.resident_bytes();
+  Client client = proxy.client();
+  for (int i = 0; i < 1000; ++i) CHECK(client.get("/" + std::to_string(i)).status == 200);
+  CHECK(proxy.resident_bytes() < before + 32 * kMebi);
+  CHECK(proxy.metric("store_bytes").value_or(1e18) <= 16.0 * kMebi);
+  CHECK(client.get("/999").body.size() == 100'000);
+}
+
+TEST_SUITE_END();
