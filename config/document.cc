@@ -1,7 +1,20 @@
 // config/document.cc: the one file that knows toml++.
 #include "config/document.h"
 
-#define TOML_EXCEPTIONS 0
+namespace davenport::config {
+namespace {
+// toml++ 3.3 asserts things of its input that are not so: "[{" at the start of a line ends the process. A typing
+// mistake must not, least of all at a reload; so its assertions throw, and parse_document() catches.
+struct WrongAssumption {};
+}  // namespace
+}  // namespace davenport::config
+
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wterminate"   // some of them stand where nothing may be thrown, and end us as before
+#endif
+#undef NDEBUG   // with it, toml++ would take the same things for granted without looking
+#define TOML_ASSERT(condition) ((condition) ? void() : throw davenport::config::WrongAssumption{})
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
@@ -19,33 +32,94 @@ Place place_of(const toml::source_region& source) {
   return {static_cast<std::uint32_t>(source.begin.line), static_cast<std::uint32_t>(source.begin.column)};
 }
 
-// toml++ bounds the depth of arrays and inline tables, but "a.a.a. …" nests a table for each dot, and its destructor
-// recurses. So long rows of dots outside strings and comments are refused beforehand.
-std::optional<Problem> find_deep_key(std::string_view text) {
-  std::uint32_t line = 1, dots = 0;
-  char quote = 0;
-  bool comment = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') {
-      ++line;
-      dots = 0;
-      quote = 0;
-      comment = false;
-    } else if (comment) {
-      continue;
-    } else if (quote != 0) {
-      if (c == '\\' && quote == '"') ++i;
-      else if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '#') {
-      comment = true;
-    } else if (c == '.' && ++dots > kDepthMax * 8) {
-      return Problem{line, 1, "", "too many dots in one line: no setting lies so deep", ""};
+// Walks over a text as TOML divides it: strings of four kinds, comments, and what is outside of both.
+class Outline {
+ public:
+  explicit Outline(std::string_view text) : text_(text) {}
+
+  // The next byte that stands outside of strings and comments, line ends and opening quotes included; nullopt: the end.
+  std::optional<char> next() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
+      else if (c == '"' || c == '\'') skip_string(c);
+      if (c == '\n') ++line_;
+      return c;
+    }
+    return std::nullopt;
+  }
+  std::uint32_t line() const { return line_; }
+
+ private:
+  std::size_t run_of(char quote) const {
+    const auto end = text_.find_first_not_of(quote, at_);
+    return std::min(end, text_.size()) - at_;
+  }
+
+  // Behind its opening quote. A string of one line ends with its line, for there the parser gives up.
+  void skip_string(char quote) {
+    const bool multiline = run_of(quote) >= 2;
+    if (multiline) at_ += 2;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\n' && !multiline) return;
+      if (c == '\n') ++line_;
+      if (c == quote) {
+        const std::size_t run = run_of(quote);
+        at_ += multiline ? std::min<std::size_t>(run, 5) : 1;   // two quotes may stand before the three that close
+        if (!multiline || run >= 3) return;
+        continue;
+      }
+      at_ += 1;
+      const bool escaped = c == '\\' && quote == '"' && at_ < text_.size() && text_[at_] != '\n';
+      if (escaped) ++at_;
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::uint32_t line_ = 1;
+};
+
+// What toml++ 3.3 must not be given. It bounds the depth of arrays and inline tables, but "a.a.a. …" nests a table for
+// each dot, and its destructor recurses; and some bytes above ASCII outside of strings, where TOML has none, lead it
+// to where its authors say that nobody comes.
+std::optional<Problem> find_unbearable(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Outline outline(text);
+  std::size_t dots = 0;
+  while (const auto c = outline.next()) {
+    if (static_cast<unsigned char>(*c) >= 0x80) {
+      return Problem{outline.line(), 1, "", "not TOML: letters beyond ASCII stand in quotes or comments alone", ""};
+    }
+    dots = *c == '\n' ? 0 : dots + (*c == '.' ? 1 : 0);
+    if (dots > kDepthMax * 8) {
+      return Problem{outline.line(), 1, "", "too many dots in one line: no setting lies so deep", ""};
     }
   }
   return std::nullopt;
+}
+
+bool parses_as_assumed(std::string_view text) {
+  try {
+    const toml::table table = toml::parse(text);
+  } catch (const WrongAssumption&) {
+    return false;
+  } catch (const toml::parse_error&) {
+    return true;
+  }
+  return true;
+}
+
+// An assumption says nothing of its place, but the parser reads forwards: the fewest lines that break it end there.
+std::uint32_t line_of_wrong_assumption(std::string_view text) {
+  std::vector<std::size_t> ends;   // of each line
+  for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) ends.push_back(at + 1);
+  const auto first = std::partition_point(ends.begin(), ends.end(), [text](std::size_t end) {
+    return parses_as_assumed(text.substr(0, end));
+  });
+  return static_cast<std::uint32_t>(first - ends.begin()) + 1;
 }
 
 class Converter {
@@ -94,16 +168,18 @@ Result<Value, Problem> parse_document(std::string_view text) {
     return Problem{0, 0, "", fmt::format("the file has {} bytes; at most {} are read", text.size(), kDocumentBytesMax),
                    ""};
   }
-  if (auto deep = find_deep_key(text)) return *deep;
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    const Place place = place_of(parsed.error().source());
-    return Problem{place.line, place.column, "", fmt::format("not TOML: {}", parsed.error().description()), ""};
+  if (auto unbearable = find_unbearable(text)) return *unbearable;
+  try {
+    Converter converter;
+    Value root = converter.convert(toml::parse(text), 0);
+    if (converter.too_deep) return *converter.too_deep;
+    return root;
+  } catch (const toml::parse_error& error) {
+    const Place place = place_of(error.source());
+    return Problem{place.line, place.column, "", fmt::format("not TOML: {}", error.description()), ""};
+  } catch (const WrongAssumption&) {
+    return Problem{line_of_wrong_assumption(text), 1, "", "not TOML: a key was expected in this line", ""};
   }
-  Converter converter;
-  Value root = converter.convert(parsed.table(), 0);
-  if (converter.too_deep) return *converter.too_deep;
-  return root;
 }
 
 std::string quote(std::string_view text) {

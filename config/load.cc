@@ -73,7 +73,8 @@ void read_rules(const Value& table, const std::string& path, CacheRules& rules, 
   const bool drop = context.wrote(path + ".drop_parameters") && !rules.drop_parameters.empty();
   if (keep && drop) {
     const std::string setting = path + ".keep_parameters";
-    context.error(context.place_of(setting), setting, "stands beside drop_parameters: only one of the two can be meant");
+    context.error(context.place_of(setting), setting,
+                  "stands beside drop_parameters: only one of the two can be meant");
   }
   if (keep) rules.drop_parameters.clear();
   else if (drop) rules.keep_parameters.reset();
@@ -84,7 +85,8 @@ void find_origin(const RouteDraft& draft, const std::string& path, Config& confi
   for (const Origin& origin : config.origins) names.push_back(origin.name);
   const std::string setting = path + ".origin";
   if (!context.wrote(setting)) {
-    if (names.size() != 1) context.error(context.place_of(path), path, "expected origin = \"NAME\": there is not just one");
+    if (names.size() == 1) return;
+    context.error(context.place_of(path), path, "expected origin = \"NAME\": there is not just one");
     return;
   }
   const auto at = std::find(names.begin(), names.end(), draft.origin);
@@ -99,8 +101,8 @@ void find_origin(const RouteDraft& draft, const std::string& path, Config& confi
 void read_routes(const Value* list, const CacheRules& defaults, Config& config, Context& context) {
   if (list == nullptr) {
     if (config.origins.size() == 1) config.routes.push_back({{}, "/", 0, defaults});
-    else if (config.origins.size() > 1) context.error({}, "route", "there are several origins: say with [[route]] which "
-                                                                     "requests go where");
+    if (config.origins.size() <= 1) return;
+    context.error({}, "route", "there are several origins: say with [[route]] which requests go where");
     return;
   }
   if (list->array() == nullptr) {
@@ -147,7 +149,8 @@ Result<ConfigPtr, Problems> load(std::string_view toml_text, std::string_view fi
   context.directory = std::filesystem::path(file_name).parent_path();
   Config config;
   config.source = file_name;
-  read_table<Config>(*document, "", "", file_settings(), config, context, {"listen", "origin", "route", "cache.defaults"});
+  read_table<Config>(*document, "", "", file_settings(), config, context,
+                     {"listen", "origin", "route", "cache.defaults"});
   if (const Value* listen = find(root, "listen")) read_listeners(*listen, config, context);
   if (const Value* origins = find(root, "origin")) read_origins(*origins, config, context);
 

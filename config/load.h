@@ -2,7 +2,7 @@
 //     const auto loaded = load_file("/etc/davenport/davenport.toml");
 //     if (!loaded) for (const Problem& problem : loaded.error()) print(to_text(problem, file_name));
 // Errors   the first mistake of syntax, or else every other mistake at once, in the order of the file.
-// Reads    the files and environment variables that secrets are taken from; a relative path starts at the file's folder.
+// Reads    the files and environment variables that secrets are taken from; relative paths start at its folder.
 // Warnings are in Config::warnings, ready to print: what is allowed and likely not meant.
 // Thread   any that may wait for a disk; not a worker's.
 #pragma once

@@ -21,6 +21,10 @@ void report_unknown(const Entry& entry, const std::string& setting, const std::v
                     Context& context);
 void report_literal_secret(const Entry& entry, const std::string& setting, Context& context);
 
+inline bool names_secret(const std::string& key, std::string_view secret) {
+  return key == std::string(secret) + "_file" || key == std::string(secret) + "_env";
+}
+
 // "cache" + "ttl" → "cache.ttl"
 std::string join_key(std::string_view path, std::string_view key);
 
@@ -47,7 +51,7 @@ void read_table(const Value& value, const std::string& path, const std::string& 
         if (secret) report_literal_secret(entry, setting, context);
         else assign(candidate.slot(owner), candidate.rules, entry.value, setting, context);
         known = true;
-      } else if (single && secret && (key == std::string(candidate.key) + "_file" || key == std::string(candidate.key) + "_env")) {
+      } else if (single && secret && names_secret(key, candidate.key)) {
         assign_secret(*std::get<std::string*>(candidate.slot(owner)), entry, setting, context);
         known = true;
       }

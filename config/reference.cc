@@ -162,7 +162,8 @@ void append_row(std::string& out, const Setting<Owner>& setting, std::string_vie
 }
 
 void append_table_head(std::string& out, bool strict = false) {
-  out += fmt::format("\n| setting | values | default | {} | what it does |\n|-|-|-|-|-|\n", strict ? "strict" : "reload");
+  const char* column = strict ? "strict" : "reload";
+  out += fmt::format("\n| setting | values | default | {} | what it does |\n|-|-|-|-|-|\n", column);
 }
 
 template <class Owner>
@@ -179,7 +180,8 @@ std::string sample_toml() {
   std::string out(kSampleHead);
   append_sample_section(out, file_sections().front());
 
-  out += "\n# Where clients come in; listen = [\"0.0.0.0:8080\"] is the short form, at the top of the file.\n[[listen]]\n";
+  out += "\n# Where clients come in; listen = [\"0.0.0.0:8080\"] is the short form, at the top of the file.\n"
+         "[[listen]]\n";
   for (const Setting<Listener>& setting : listener_settings()) {
     append_sample(out, setting, setting.key, setting.key == "address" ? "\"0.0.0.0:8080\"" : "");
   }
@@ -223,7 +225,8 @@ std::string reference_markdown() {
   append_table(out, origin_settings(), "health");
   out += "\n## `[[route]]`\n\nWhich requests go where.\n";
   append_table(out, route_settings(), "");
-  out += "\n## `[route.cache]` and `[cache.defaults]`\n\nWhat may be stored, and for how long. A reload takes all of it.\n";
+  out += "\n## `[route.cache]` and `[cache.defaults]`\n\n"
+         "What may be stored, and for how long. A reload takes all of it.\n";
   append_table_head(out, true);
   for (const Setting<CacheRules>& setting : cache_settings()) append_row(out, setting, setting.key, true);
   for (const Section& section : file_sections().subspan(1)) {

@@ -30,7 +30,8 @@ constexpr Setting<Config> kFile[] = {
      "was not used for longest.",
      {.reload = Reload::restart}},
     {"cache.strict_rfc", at<Config, &Config::cache, &Cache::strict_rfc>,
-     "Do what RFC 9111 says in full: ends every departure at once, except for cache rules that are written themselves."},
+     "Do what RFC 9111 says in full: ends every departure at once, except for cache rules that are "
+     "written themselves."},
 
     {"limits.head", head_limit<&http::HeadLimits::head_bytes>,
      "The longest request line and fields together; longer ones get 431, and 502 where an origin sends them.",

@@ -87,8 +87,8 @@ std::span<const Setting<CacheRules>> cache_settings();
 // The full name of each: "cache.memory", "origin.NAME.retries", "route.cache.ttl", "cache.defaults.ttl" …
 const std::vector<std::string>& setting_names();
 
-// A table of the file and its heading in the sample and on the reference page, in their order. `key`: what file_settings
-// or origin_settings start with there.
+// A table of the file and its heading in the sample and on the reference page, in their order. `key`: what the keys of
+// file_settings start with there.
 struct Section {
   std::string_view key;
   std::string_view text;

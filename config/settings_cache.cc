@@ -90,7 +90,8 @@ constexpr Setting<CacheRules> kCache[] = {
     {"max_object", rule<&CacheRules::max_object_bytes>,
      "The largest answer of the route that is stored; 0: as `cache.max_object`.", {.high = 64 * kTiB}},
     {"hit_for_miss", rule<&CacheRules::hit_for_miss>,
-     "How long it is remembered that an answer could not be stored, so that requests for it do not wait for one another.",
+     "How long it is remembered that an answer could not be stored, so that requests for it do not wait for one "
+     "another.",
      {.high = kHour * 24}},
     {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
     {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},

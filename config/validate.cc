@@ -116,7 +116,8 @@ class Validator {
 
   void cache() {
     if (config_.cache.max_object_bytes > config_.cache.memory_bytes) {
-      error("cache.max_object", fmt::format("expected at most cache.memory ({})", size_text(config_.cache.memory_bytes)));
+      error("cache.max_object",
+            fmt::format("expected at most cache.memory ({})", size_text(config_.cache.memory_bytes)));
     }
   }
 

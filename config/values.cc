@@ -280,7 +280,9 @@ struct Shower {
   }
   Shown operator()(const std::map<int, Seconds>* slot) const {
     std::vector<std::string> members;
-    for (const auto& [status, ttl] : *slot) members.push_back(fmt::format("{} = {}", status, quote(duration_text(ttl))));
+    for (const auto& [status, ttl] : *slot) {
+      members.push_back(fmt::format("{} = {}", status, quote(duration_text(ttl))));
+    }
     return members.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(members, ", "));
   }
   template <class Enum>
@@ -305,7 +307,9 @@ struct TypeName {
   std::string operator()(const double*) const { return "number"; }
   template <class Duration>
     requires is_duration<Duration>
-  std::string operator()(const Duration*) const { return std::is_same_v<Duration, Seconds> ? "whole seconds" : "duration"; }
+  std::string operator()(const Duration*) const {
+    return std::is_same_v<Duration, Seconds> ? "duration in whole seconds" : "duration";
+  }
   template <class T>
   std::string operator()(const std::optional<T>*) const { return (*this)(static_cast<const T*>(nullptr)); }
   std::string operator()(const std::string*) const { return "text"; }
@@ -318,7 +322,9 @@ struct TypeName {
     requires std::is_enum_v<Enum>
   std::string operator()(const Enum*) const {
     std::string listed;
-    for (const auto& choice : choices(Enum{})) listed += fmt::format("{}`\"{}\"`", listed.empty() ? "" : ", ", choice.name);
+    for (const auto& choice : choices(Enum{})) {
+      listed += fmt::format("{}`\"{}\"`", listed.empty() ? "" : ", ", choice.name);
+    }
     return listed;
   }
 };

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace davenport::config;
 
@@ -30,7 +31,8 @@ TEST_CASE("a document remembers where keys and values stood, in the order of the
 TEST_CASE("the first mistake of syntax is reported with its place") {
   struct Row { std::string_view text; std::uint32_t line; };
   for (const Row& row : {Row{"a = ", 1}, Row{"a = 1\nb", 2}, Row{"a = 1\n\na = 2", 3}, Row{"[a\n", 1},
-                         Row{"a = \"\xff\"", 1}, Row{"a = 1979-13-01", 1}, Row{"a = 99999999999999999999", 1}}) {
+                         Row{"a = \"\xff\"", 1}, Row{"a = 1979-13-01", 1}, Row{"a = 99999999999999999999", 1},
+                         Row{"[{", 1}, Row{"a = 1\n [{ b = 1 }]\n[c]\n", 2}, Row{"\n\n[[{", 3}, Row{"[=]", 1}}) {
     CAPTURE(row.text);
     const auto document = parse_document(row.text);
     REQUIRE_FALSE(document.has_value());
@@ -49,6 +51,24 @@ TEST_CASE("deep nesting and huge files are refused before anything recurses over
   for (const std::string& text : {dotted + " = 1\n", arrays, moderate + " = 1\n", "[" + dotted + "]\n",
                                   std::string(kDocumentBytesMax + 1, '\n')}) {
     CHECK_FALSE(parse_document(text).has_value());
+  }
+}
+
+TEST_CASE("letters beyond ASCII stand in strings and comments, and nowhere else") {
+  const std::string umlaut = "\xc3\xa4", wide_space = "\xe2\x80\x83", mark = "\xef\xbb\xbf";
+  for (const std::string& text : std::vector<std::string>
+       {"a = \"" + umlaut + "\"", "a = '" + umlaut + "' # " + umlaut, "a = \"\"\"\n" + umlaut + "\n\"\" " + umlaut + "\"\"\"",
+        "a = '''\n" + umlaut + "\\'''\n", mark + "a = 1", "a = \"\\\"" + umlaut + "\"", "a = \"\"\"\"" + umlaut + "\"\"\"\"\"",
+        "a = [\"\", \"" + umlaut + "\"]\nb = ''\nc = '" + umlaut + "'"}) {
+    CAPTURE(text);
+    CHECK(parse_document(text).has_value());
+  }
+  for (const std::string& text : std::vector<std::string>{umlaut + " = 1", "a = 1" + wide_space, "\n\n" + wide_space + "a = 1", "[a" + umlaut + "]",
+                                  "a = \"x\"" + umlaut, "a = \"\"\"x\"\"\"" + umlaut, "a = \xc3", "a = 1\n" + mark}) {
+    CAPTURE(text);
+    const auto document = parse_document(text);
+    REQUIRE_FALSE(document.has_value());
+    CHECK(document.error().line > 0);
   }
 }
 

@@ -79,15 +79,18 @@ TEST_CASE("what a token cannot be taken from is a problem") {
   folder.write("long", std::string(5000, 'x'));
   folder.write("good", kToken);
   REQUIRE(mkfifo((std::filesystem::path((*folder.load(""))->source).parent_path() / "pipe").c_str(), 0600) == 0);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"none\"\n").find("is not a file that can be read") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"pipe\"\n").find("is not a file that can be read") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \".\"\n").find("is not a file that can be read") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"empty\"\n").find("visible ASCII") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"spaces\"\n").find("visible ASCII") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"long\"\n").find("too long") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = 5\n").find("expected a name in quotes") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"\"\n").find("expected a name in quotes") != std::string::npos);
-  CHECK(folder.first_problem("[admin]\ntoken_file = \"good\"\ntoken_env = \"X\"\n").find("given already") != std::string::npos);
+  const auto problem = [&](const std::string& line, std::string_view expected) {
+    return folder.first_problem("[admin]\n" + line + "\n").find(expected) != std::string::npos;
+  };
+  CHECK(problem("token_file = \"none\"", "is not a file that can be read"));
+  CHECK(problem("token_file = \"pipe\"", "is not a file that can be read"));
+  CHECK(problem("token_file = \".\"", "is not a file that can be read"));
+  CHECK(problem("token_file = \"empty\"", "visible ASCII"));
+  CHECK(problem("token_file = \"spaces\"", "visible ASCII"));
+  CHECK(problem("token_file = \"long\"", "too long"));
+  CHECK(problem("token_file = 5", "expected a name in quotes"));
+  CHECK(problem("token_file = \"\"", "expected a name in quotes"));
+  CHECK(problem("token_file = \"good\"\ntoken_env = \"X\"", "given already"));
 }
 
 TEST_CASE("a token that cannot be read is one problem, not also an admin interface without a token") {
@@ -99,7 +102,8 @@ TEST_CASE("a token that others may read, or that is short, is warned of") {
   const Folder folder;
   folder.write("open", kToken, 0644);
   folder.write("short", "abc");
-  const auto open = folder.load("[admin]\ntoken_file = \"open\"\n"), brief = folder.load("[admin]\ntoken_file = \"short\"\n");
+  const auto open = folder.load("[admin]\ntoken_file = \"open\"\n");
+  const auto brief = folder.load("[admin]\ntoken_file = \"short\"\n");
   REQUIRE(open.has_value());
   REQUIRE(brief.has_value());
   CHECK(mentions((*open)->warnings, "everybody on this machine may read \"open\": chmod o-r it"));

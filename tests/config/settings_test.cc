@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <set>
 #include <string>
 
@@ -19,7 +18,7 @@ using namespace davenport::config::testing;
 namespace {
 
 std::string in_tree(const std::string& path) {
-  return read_file((std::filesystem::path(__FILE__).parent_path() / "../.." / path).string());
+  return read_file(std::string(DAVENPORT_TREE) + "/" + path);
 }
 
 Value value_of(std::string_view toml) {

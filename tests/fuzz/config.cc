@@ -1,4 +1,4 @@
-// tests/fuzz/config_fuzz.cc: any text loads or is refused in words, and what loads is printed so that it loads again.
+// tests/fuzz/config.cc: any text loads or is refused in words, and what loads is printed so that it loads again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
