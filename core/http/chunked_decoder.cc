@@ -78,6 +78,20 @@ std::optional<ParseFault> read_chunk_line(const char* p, const char* end, std::u
   return std::nullopt;
 }
 
+// A line of up to seven digits and CRLF, which is what nearly all are: its size in bytes, or 0 where it is something else.
+std::size_t read_plain_size(std::string_view bytes, std::uint64_t& size) {
+  std::size_t at = 0;
+  std::uint64_t number = 0;
+  for (; at < bytes.size() && at < 8; ++at) {
+    const int digit = bytes::hex_value(bytes[at]);
+    if (digit < 0) break;
+    number = number << 4 | static_cast<unsigned>(digit);
+  }
+  if (at == 0 || at == 8 || bytes.size() - at < 2 || bytes[at] != '\r' || bytes[at + 1] != '\n') return 0;
+  size = number;
+  return at + 2;
+}
+
 ChunkedDecoder::Step failed(ParseFault fault) { return {ParseState::error, 0, {}, fault}; }
 
 }  // namespace
@@ -116,6 +130,13 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view bytes, Fields& traile
 }
 
 bool ChunkedDecoder::read_size_line(std::string_view bytes, Step& step) {
+  if (looked_ == 0) {
+    if (const std::size_t taken = read_plain_size(bytes, left_)) {
+      step.consumed += taken;
+      phase_ = left_ == 0 ? Phase::trailers : Phase::content;
+      return true;
+    }
+  }
   const std::string_view seen = bytes.substr(0, kChunkLineBytes);
   const char* const begin = seen.data();
   const char* const end = begin + seen.size();

@@ -50,11 +50,6 @@ Fields Fields::clone() const {
 
 void Fields::add(std::string_view name, std::string_view value) { add(field_id(name), name, value); }
 
-void Fields::add(FieldId id, std::string_view name, std::string_view value) {
-  list_.push_back({name, value, id});
-  present_ |= field_bit(id);
-}
-
 void Fields::add_copy(std::string_view name, std::string_view value) {
   char* const at = own(name.size() + value.size());
   if (!name.empty()) std::memcpy(at, name.data(), name.size());
@@ -72,12 +67,6 @@ void Fields::set_copy(std::string_view name, std::string_view value) {
   remove(added.name);
   list_.push_back(added);
   present_ |= field_bit(added.id);
-}
-
-void Fields::clear() {
-  list_.clear();
-  owned_.clear();
-  present_ = 0;
 }
 
 void Fields::remove(FieldId id) {

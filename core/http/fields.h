@@ -62,10 +62,17 @@ class Fields {
   Fields clone() const;
 
   void add(std::string_view name, std::string_view value);                // borrows
-  void add(FieldId id, std::string_view name, std::string_view value);    // borrows; the id is already known
+  void add(FieldId id, std::string_view name, std::string_view value) {   // borrows; the id is already known
+    list_.push_back({name, value, id});
+    present_ |= field_bit(id);
+  }
   void add_copy(std::string_view name, std::string_view value);
   void set_copy(std::string_view name, std::string_view value);           // removes the others of that name
-  void clear();
+  void clear() {
+    list_.clear();
+    if (!owned_.empty()) owned_.clear();
+    present_ = 0;
+  }
 
   void remove(FieldId id);                          // all lines; `other` is not allowed
   void remove(std::string_view name);               // all lines, any case

@@ -1,6 +1,7 @@
 // core/http/head_progress.h: what the two head parsers do alike: go on where the last call ended, and read a version.
 #pragma once
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include "core/http/bytes.h"
@@ -37,6 +38,11 @@ inline bool await_line(HeadProgress& at, std::string_view seen, std::size_t limi
 inline LineState read_version(const char*& p, const char* end, std::uint8_t& minor, ParseFault& fault) {
   constexpr std::string_view kPattern = "HTTP/d.d";
   const char* const start = p;
+  if (end - p >= 8 && (std::memcmp(p, "HTTP/1.1", 8) == 0 || std::memcmp(p, "HTTP/1.0", 8) == 0)) {   // nearly always
+    minor = static_cast<std::uint8_t>(p[7] - '0');
+    p += 8;
+    return LineState::field;
+  }
   for (const char wanted : kPattern) {
     if (p == end) return LineState::need_more;
     if (wanted == 'd' ? !bytes::is(*p, bytes::kDigit) : *p != wanted) {

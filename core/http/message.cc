@@ -36,11 +36,18 @@ bool is_safe(Method method) {
 
 bool is_idempotent(Method method) { return is_safe(method) || method == Method::put || method == Method::delete_; }
 
+// Member by member: to assign a new head would move the fields out and in again, for each request.
 void RequestHead::clear() {
-  Fields kept = std::move(fields);
-  kept.clear();
-  *this = RequestHead{};
-  fields = std::move(kept);
+  method = Method::get;
+  form = TargetForm::origin;
+  method_name = target = scheme = authority = path = query = {};
+  has_query = false;
+  minor = 1;
+  framing = Framing::none;
+  content_length = 0;
+  keep_alive = true;
+  expect_continue = wants_upgrade = false;
+  fields.clear();
 }
 
 void RequestHead::rebase(const char* old_base, std::size_t size, const char* new_base) {
@@ -51,10 +58,13 @@ void RequestHead::rebase(const char* old_base, std::size_t size, const char* new
 }
 
 void ResponseHead::clear() {
-  Fields kept = std::move(fields);
-  kept.clear();
-  *this = ResponseHead{};
-  fields = std::move(kept);
+  status = 0;
+  reason = {};
+  minor = 1;
+  framing = Framing::none;
+  content_length = 0;
+  keep_alive = true;
+  fields.clear();
 }
 
 void ResponseHead::rebase(const char* old_base, std::size_t size, const char* new_base) {
