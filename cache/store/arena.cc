@@ -152,8 +152,8 @@ void Arena::uncharge(std::uint64_t bytes) {
   count_used();
 }
 
-// Runs are taken out of the lists while the system call runs, so that nobody is given them meanwhile; that they look
-// taken for that time can cost an eviction, never a byte too much.
+// Runs are taken out of the lists while the system call runs, so that nobody is given them meanwhile; that can cost an
+// eviction, never a byte too much.
 std::uint64_t Arena::trim(std::uint32_t pages) {
   std::uint64_t given_bytes = 0;
   for (;;) {
@@ -167,11 +167,14 @@ std::uint64_t Arena::trim(std::uint32_t pages) {
       }
       if (!run) return given_bytes;
       run = cut(run.page, run.pages);
+      taken_pages_ -= run.pages;   // held back, not used: the budget may be less than what is free in the region
+      count_used();
     }
     const std::size_t bytes = std::size_t{run.pages} * kPageBytes;
     const bool given = ::madvise(address(run.page), bytes, MADV_DONTNEED) == 0;
     if (given) given_bytes += bytes;
     const std::lock_guard lock(mutex_);
+    taken_pages_ += run.pages;
     give_run(run, true);   // marked in both cases: what the system refused is not offered to it for ever
   }
 }
@@ -308,6 +311,7 @@ std::uint32_t Arena::make_slab(std::size_t index) {
     info_[run.page + i].head_distance = i;
   }
   link_partial(run.page);
+  idle_bytes_.fetch_add(run.pages * kPageBytes, std::memory_order_relaxed);
   return run.page;
 }
 
@@ -327,6 +331,7 @@ void* Arena::take_chunk(std::size_t index) {
   ++head.slab.used;
   if (head.slab.used == head.slab_pages * kPageBytes / bytes) unlink_partial(page);
   char* chunk = address(page) + number * bytes;
+  idle_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   DAVENPORT_UNPOISON(chunk, bytes);
   return chunk;
 }
@@ -338,10 +343,12 @@ void Arena::give_chunk(char* chunk) {
   assert(head.is(PageState::slab_head) && head.slab.used > 0);
   const std::size_t bytes = class_bytes(head.size_class);
   const bool was_full = head.slab.used == head.slab_pages * kPageBytes / bytes;
+  idle_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   if (--head.slab.used == 0) {
     if (!was_full) unlink_partial(page);
     const std::uint32_t pages = head.slab_pages;
     for (std::uint32_t i = 0; i < pages; ++i) info_[page + i].become(PageState::taken);
+    idle_bytes_.fetch_sub(pages * kPageBytes, std::memory_order_relaxed);
     give_run({page, pages}, false);
     return;
   }

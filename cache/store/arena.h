@@ -60,6 +60,8 @@ class Arena {
   char* base() const { return base_; }
   std::uint64_t capacity_bytes() const { return std::uint64_t{pages_} * kPageBytes; }
   std::uint64_t used_bytes() const { return used_pages_.load(std::memory_order_relaxed) * kPageBytes; }
+  // What slabs hold beyond the pieces in them. It grows when sizes shift: room for sizes that nobody asks for any more.
+  std::uint64_t idle_bytes() const { return idle_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct PageInfo;
@@ -95,6 +97,7 @@ class Arena {
   std::uint32_t taken_pages_ = 0;                 // of the region
   std::uint64_t charged_bytes_ = 0;
   std::atomic<std::uint64_t> used_pages_{0};      // taken and charged, for used_bytes()
+  std::atomic<std::uint64_t> idle_bytes_{0};
   std::uint64_t filled_bins_ = 0;                 // a bit for each list that is not empty
   std::array<std::uint32_t, kBins> bins_{};       // first page of the first free run; 0: none
   std::array<std::uint32_t, kClasses> partial_{}; // slabs with a free chunk

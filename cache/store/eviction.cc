@@ -103,7 +103,7 @@ class Clock final : public Eviction {
   void erase(Node& node) override { queue_.erase(node, residents_.bytes_of(node)); }
 
   // Ends: each turn takes a count away, though hits of other threads may add some meanwhile; so turns are bounded too.
-  Node* take_victim() override {
+  Node* take_victim(bool) override {
     for (std::uint64_t turns = 0; Node* node = queue_.oldest(); ++turns) {
       const std::uint8_t hits = node->hits.load(std::memory_order_relaxed);
       if (hits == 0 || turns > 2 * queue_.count() || residents_.expired(*node)) {
@@ -136,9 +136,11 @@ class S3Fifo final : public Eviction {
     (node.queue == kSmall ? small_ : main_).erase(node, residents_.bytes_of(node));
   }
 
-  Node* take_victim() override {
+  // A tenth is the small queue's share. Where memory is sparse the main queue's oldest go first: they came when sizes were
+  // others, and as long as one of them lies in a slab its pages serve no other size.
+  Node* take_victim(bool sparse) override {
     for (;;) {
-      const bool from_small = small_.bytes() * 10 >= small_.bytes() + main_.bytes();   // a tenth is its share
+      const bool from_small = !sparse && small_.bytes() * 10 >= small_.bytes() + main_.bytes();
       if (from_small || main_.count() == 0) {
         if (small_.count() == 0) return nullptr;
         if (Node* node = oldest_small()) return node;

@@ -43,7 +43,8 @@ class Eviction {
   virtual ~Eviction() = default;
   virtual void insert(Node& node) = 0;
   virtual void erase(Node& node) = 0;       // one that is queued
-  virtual Node* take_victim() = 0;          // no longer queued; null: there is none
+  // No longer queued; null: there is none. `sparse`: what has stayed longest keeps too much memory half used.
+  virtual Node* take_victim(bool sparse = false) = 0;
   virtual std::uint64_t table_bytes() const { return 0; }   // what it holds beside the nodes
 };
 

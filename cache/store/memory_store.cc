@@ -12,6 +12,8 @@ namespace {
 
 // Of the whole budget: what the eviction policy may remember of evicted names.
 constexpr std::uint64_t kTableShare = 64;
+// Room in slabs that nothing fits into: more than this share, and what all the slabs of a small store may leave unused.
+constexpr std::uint64_t kSparseShare = 8, kSparseBytes = 2 << 20;
 // Key, selector and tags are counted in 16 bits. A head has a limit of its own in the parser; this one is the arena's.
 constexpr std::size_t kMaxNameBytes = 0xffff;
 constexpr std::size_t kMaxHeadBytes = 1 << 20;
@@ -112,8 +114,9 @@ void* MemoryStore::take_fill_chunk(std::size_t bytes) { return fill_may_grow() ?
 bool MemoryStore::evict_one() {
   StoredPtr victim;
   {
+    const bool sparse = arena_.idle_bytes() > arena_.capacity_bytes() / kSparseShare + kSparseBytes;
     const std::lock_guard lock(eviction_mutex_);
-    Node* node = eviction_->take_victim();
+    Node* node = eviction_->take_victim(sparse);
     if (node == nullptr) return false;
     auto& entry = reinterpret_cast<StoredResponse&>(*node);
     entry.refs_.fetch_add(1, std::memory_order_relaxed);
