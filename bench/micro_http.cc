@@ -20,7 +20,8 @@ constexpr std::string_view kBrowser =
     "Connection: keep-alive\r\n"
     "Cache-Control: max-age=0\r\n"
     "Upgrade-Insecure-Requests: 1\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 "
+    "Safari/537.36\r\n"
     "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
     "Referer: https://shop.davenport.example/products\r\n"
     "Accept-Encoding: gzip, deflate, br\r\n"
@@ -28,8 +29,13 @@ constexpr std::string_view kBrowser =
     "Cookie: session=0123456789abcdef\r\n\r\n";
 
 constexpr std::string_view kResponse =
-    "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: origin\r\nContent-Type: text/html; charset=utf-8\r\n"
-    "Content-Length: 1024\r\nCache-Control: public, max-age=60, stale-while-revalidate=30\r\nETag: \"0123456789abcdef\"\r\n"
+    "HTTP/1.1 200 OK\r\n"
+    "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    "Server: origin\r\n"
+    "Content-Type: text/html; charset=utf-8\r\n"
+    "Content-Length: 1024\r\n"
+    "Cache-Control: public, max-age=60, stale-while-revalidate=30\r\n"
+    "ETag: \"0123456789abcdef\"\r\n"
     "Vary: Accept-Encoding\r\n\r\n";
 
 void parse_request(benchmark::State& state, std::string_view bytes) {
@@ -84,7 +90,8 @@ void read_directives(benchmark::State& state) {
 }
 
 void read_date(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT", WallSeconds(Seconds(800000000))));
+  for (auto _ : state) benchmark::DoNotOptimize(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT",
+                                                                WallSeconds(Seconds(800000000))));
 }
 
 void write_date(benchmark::State& state) {

@@ -29,8 +29,8 @@ void set_log_level(LogLevel level) { threshold.store(level, std::memory_order_re
 bool log_enabled(LogLevel level) { return level >= threshold.load(std::memory_order_relaxed); }
 
 void write_log(LogLevel level, std::string_view message) {
-  std::string line = fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {:<7} {}\n",
-                                 fmt::gmtime(std::chrono::system_clock::to_time_t(read_wall_clock())), name_of(level), message);
+  const auto now = fmt::gmtime(std::chrono::system_clock::to_time_t(read_wall_clock()));
+  std::string line = fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {:<7} {}\n", now, name_of(level), message);
   // A control byte in a message (it may quote a peer) must not forge a line.
   for (std::size_t i = 0; i + 1 < line.size(); ++i) {
     if (static_cast<unsigned char>(line[i]) < 0x20 || line[i] == 0x7f) line[i] = '?';

@@ -78,7 +78,7 @@ std::optional<ParseFault> read_chunk_line(const char* p, const char* end, std::u
   return std::nullopt;
 }
 
-// A line of up to seven digits and CRLF, which is what nearly all are: its size in bytes, or 0 where it is something else.
+// A line of up to seven digits and CRLF, as nearly all are: its size in bytes, or 0 where it is something else.
 std::size_t read_plain_size(std::string_view bytes, std::uint64_t& size) {
   std::size_t at = 0;
   std::uint64_t number = 0;

@@ -111,8 +111,9 @@ std::optional<WallSeconds> parse_rfc850(std::string_view text, WallSeconds now) 
   // In the year that is exactly 50 ahead, the day decides.
   if (year == this_year + 50 && date) {
     const auto today = std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now));
-    const auto limit = (today + std::chrono::years(50));
-    const auto limit_day = limit.ok() ? std::chrono::sys_days(limit) : std::chrono::sys_days(limit.year() / limit.month() / std::chrono::last);
+    const auto then = today + std::chrono::years(50);
+    const auto limit_day = then.ok() ? std::chrono::sys_days(then)
+                                     : std::chrono::sys_days(then.year() / then.month() / std::chrono::last);
     if (*date > limit_day + (now - std::chrono::floor<std::chrono::days>(now))) return at(year - 100, month, day, time);
   }
   return date;

@@ -1,5 +1,5 @@
-// core/http/field_line.h: one field line out of bytes (RFC 9112 §5), for heads and trailers. Reads from left to right and
-// stops at the first byte that breaks a rule, so that the fault is the same however the bytes arrive.
+// core/http/field_line.h: one field line out of bytes (RFC 9112 §5), for heads and trailers. Reads from left to right
+// and stops at the first byte that breaks a rule, so that the fault is the same however the bytes arrive.
 //     switch (read_field_line(p, end, field, fault)) …      // p moves behind the line with `field` and `end_of_head`
 #pragma once
 #include <string_view>

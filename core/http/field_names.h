@@ -95,7 +95,8 @@ inline bool equals_known(std::string_view name, const FoldedName& known) {
     }
     return folded_equal<std::uint64_t>(bytes, known, size - 8);
   }
-  if (size >= 4) return folded_equal<std::uint32_t>(bytes, known, 0) && folded_equal<std::uint32_t>(bytes, known, size - 4);
+  if (size >= 4) return folded_equal<std::uint32_t>(bytes, known, 0) && folded_equal<std::uint32_t>(bytes, known,
+      size - 4);
   for (std::size_t i = 0; i < size; ++i) {
     if (!folded_equal<char>(bytes, known, i)) return false;
   }

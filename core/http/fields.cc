@@ -9,8 +9,8 @@
 namespace davenport::http {
 namespace {
 
-// Is `view` inside [base, base + size]? As numbers: the old buffer may be gone, and pointers into different objects have
-// no order. A view that ends at the end counts, also an empty one.
+// Is `view` inside [base, base + size]? As numbers: the old buffer may be gone, and pointers into different objects
+// have no order. A view that ends at the end counts, also an empty one.
 bool inside(std::string_view view, const char* base, std::size_t size) {
   const auto offset = reinterpret_cast<std::uintptr_t>(view.data()) - reinterpret_cast<std::uintptr_t>(base);
   return view.data() != nullptr && offset <= size && view.size() <= size - offset;
@@ -164,7 +164,7 @@ void Fields::recount() {
   for (const Field& field : list_) present_ |= field_bit(field.id);
 }
 
-// Room that lives as long as the lines. Each line added by copy costs one allocation: they are few, a head's lines borrow.
+// Room that lives as long as the lines. Each line added by copy costs one allocation: they are few, for a head borrows.
 char* Fields::own(std::size_t bytes) {
   owned_.push_back(std::make_unique_for_overwrite<char[]>(bytes == 0 ? 1 : bytes));
   return owned_.back().get();

@@ -35,7 +35,8 @@ std::string_view take_member(std::string_view& rest, bool& last) {
 }
 
 bool is_token_text(std::string_view text) {
-  return !text.empty() && bytes::skip(text.data(), text.data() + text.size(), bytes::kToken) == text.data() + text.size();
+  return !text.empty() && bytes::skip(text.data(), text.data() + text.size(),
+                                      bytes::kToken) == text.data() + text.size();
 }
 
 }  // namespace

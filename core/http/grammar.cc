@@ -149,7 +149,7 @@ bool strong_match(const EntityTag& a, const EntityTag& b) { return !a.weak && !b
 bool weak_match(const EntityTag& a, const EntityTag& b) { return a.opaque == b.opaque; }
 
 std::optional<EntityTag> EntityTagReader::next() {
-  while (!rest_.empty() && (rest_.front() == ',' || rest_.front() == ' ' || rest_.front() == '\t')) rest_.remove_prefix(1);
+  rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_not_of(", \t")));
   if (rest_.empty() || failed_) return std::nullopt;
   const std::size_t size = entity_tag_size(rest_);
   const std::string_view behind = rest_.substr(size);

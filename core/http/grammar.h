@@ -1,5 +1,6 @@
 // core/http/grammar.h: the small grammars of RFC 9110: tokens, lists, quality values, quoted strings, entity tags,
-// dates, ranges, and the comma-separated directives of Cache-Control. Pure; nothing is allocated unless a signature says so.
+// dates, ranges, and the comma-separated directives of Cache-Control. Pure; nothing is allocated unless a signature
+// says so.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -35,9 +36,9 @@ class ListReader {
 
 bool list_contains(std::string_view list, std::string_view token);   // any case
 
-// One directive "name", "name=token" or "name="quoted"" (RFC 9111 §5.2). What is no directive is skipped, with one care:
-// space before "=" is left in the value ("max-age =5" has the value " =5"), so that a restriction is still seen and a
-// number is not one.
+// One directive "name", "name=token" or "name="quoted"" (RFC 9111 §5.2). What is no directive is skipped, with one
+// care: space before "=" is left in the value ("max-age =5" has the value " =5"), so that a restriction is still seen
+// and a number is not one.
 struct Directive {
   std::string_view name;
   std::optional<std::string_view> value;   // without the quotes; escapes kept; as it came where it is neither form

@@ -12,11 +12,13 @@ struct FaultText {
 FaultText describe(ParseFault fault) {
   switch (fault) {
     case ParseFault::bad_request_line:        // RFC 9112 §3
-      return {"bad_request_line", "The request line is not a method, a target and a version, each separated by one space.", 400};
+      return {"bad_request_line",
+              "The request line is not a method, a target and a version, each separated by one space.", 400};
     case ParseFault::bad_method:              // RFC 9110 §9.1
       return {"bad_method", "The method is not a token.", 400};
     case ParseFault::bad_target:              // RFC 9112 §3.2
-      return {"bad_target", "The request target has none of the four forms, or holds a byte that may not stand there.", 400};
+      return {"bad_target", "The request target has none of the four forms, or holds a byte that may not stand there.",
+              400};
     case ParseFault::bad_version:             // RFC 9112 §2.3
       return {"bad_version", "The protocol version is not of the form HTTP/1.1.", 400};
     case ParseFault::unsupported_version:     // RFC 9110 §15.6.6
@@ -50,7 +52,8 @@ FaultText describe(ParseFault fault) {
     case ParseFault::length_with_transfer_encoding:   // RFC 9112 §6.1
       return {"length_with_transfer_encoding", "Content-Length and Transfer-Encoding stand side by side.", 400};
     case ParseFault::bad_transfer_encoding:   // RFC 9112 §6.1
-      return {"bad_transfer_encoding", "Transfer-Encoding is not a list that ends in one chunked, or stands in HTTP/1.0.", 400};
+      return {"bad_transfer_encoding",
+              "Transfer-Encoding is not a list that ends in one chunked, or stands in HTTP/1.0.", 400};
     case ParseFault::unknown_transfer_coding: // RFC 9112 §6.1
       return {"unknown_transfer_coding", "A transfer coding other than chunked is not spoken here.", 501};
     case ParseFault::bad_connection:          // RFC 9110 §7.6.1
@@ -64,7 +67,8 @@ FaultText describe(ParseFault fault) {
     case ParseFault::target_too_long:         // RFC 9110 §15.5.15
       return {"target_too_long", "The request target is longer than the limit.", 414};
     case ParseFault::bad_chunk_size:          // RFC 9112 §7.1
-      return {"bad_chunk_size", "A chunk's size is not a hexadecimal number, or its data does not end where it says.", 400};
+      return {"bad_chunk_size", "A chunk's size is not a hexadecimal number, or its data does not end where it says.",
+              400};
     case ParseFault::bad_chunk_extension:     // RFC 9112 §7.1.1
       return {"bad_chunk_extension", "A chunk's extension is not a name with an optional token or quoted string.", 400};
     case ParseFault::bad_trailer:             // RFC 9110 §6.5.1

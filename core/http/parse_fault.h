@@ -1,4 +1,4 @@
-// core/http/parse_fault.h: why bytes were refused as a message. One value for each rule; found where the rule is checked.
+// core/http/parse_fault.h: why bytes were refused as a message. One value for each rule, given where it is checked.
 #pragma once
 #include <cstdint>
 #include <string_view>

@@ -73,7 +73,8 @@ ProxyHeader parse_line(std::string_view bytes) {
     header.local = true;
     return header;
   }
-  const auto protocol = take_word(rest), source = take_word(rest), destination = take_word(rest), port = take_word(rest);
+  const auto protocol = take_word(rest), source = take_word(rest), destination = take_word(rest),
+      port = take_word(rest);
   if (!port || (*protocol != "TCP4" && *protocol != "TCP6")) return failed();
   const int family = *protocol == "TCP4" ? AF_INET : AF_INET6;
   const auto source_port = parse_port(*port), destination_port = parse_port(rest);
@@ -134,7 +135,7 @@ ProxyHeader parse_binary(std::string_view bytes) {
   std::size_t address_bytes = 0;
   if (bytes.size() > 13) {
     switch (byte_at(bytes, 13)) {
-      case 0x00: break;                          // unspecified: behind LOCAL, or a transport that the sender does not know
+      case 0x00: break;                          // unspecified: LOCAL, or unknown to the sender
       case 0x11: address_bytes = 12; break;      // TCP over IPv4
       case 0x21: address_bytes = 36; break;      // TCP over IPv6
       case 0x31: address_bytes = 216; break;     // stream over a Unix socket

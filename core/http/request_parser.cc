@@ -65,7 +65,8 @@ bool read_target(RequestHead& head) {
 }
 
 // method SP request-target SP HTTP-version CRLF
-LineState read_request_line(const char*& p, const char* end, std::size_t target_bytes, RequestHead& head, ParseFault& fault) {
+LineState read_request_line(const char*& p, const char* end, std::size_t target_bytes, RequestHead& head,
+                            ParseFault& fault) {
   const char* const method = p;
   if (end - p >= 4 && std::memcmp(p, "GET ", 4) == 0) p += 3;      // most of them
   else p = bytes::skip(p, end, bytes::kToken);

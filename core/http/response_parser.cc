@@ -1,4 +1,5 @@
-// The response head (RFC 9112 §4, §6.3). As strict as with requests: an origin's mistake in framing is a 502, never a guess.
+// The response head (RFC 9112 §4, §6.3). As strict as with requests: an origin's mistake in framing is a 502, never a
+// guess.
 #include <algorithm>
 
 #include "core/base/text.h"

@@ -1,4 +1,4 @@
-// Structured field values: the parsing algorithms of RFC 9651 §4.2, one function for each, and the little that we write.
+// Structured field values: the parsing algorithms of RFC 9651 §4.2, one function for each, and the little we write.
 #include "core/http/structured.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ constexpr bool is_alpha(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z'); 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    const std::size_t size =
+        lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
     if (size == 0 || text.size() - i < size) return false;
     for (std::size_t k = 1; k < size; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
@@ -269,7 +270,8 @@ std::optional<SfBare> Parser::string() {
 
 std::optional<SfBare> Parser::token() {
   std::size_t size = 1;
-  while (size < rest_.size() && (bytes::is(rest_[size], bytes::kToken) || rest_[size] == ':' || rest_[size] == '/')) ++size;
+  while (size < rest_.size() && (bytes::is(rest_[size],
+                                           bytes::kToken) || rest_[size] == ':' || rest_[size] == '/')) ++size;
   SfToken token{std::string(rest_.substr(0, size))};
   rest_.remove_prefix(size);
   return SfBare(std::move(token));
@@ -337,7 +339,8 @@ std::optional<Value> parse_whole(std::string_view text, std::optional<Value> (Pa
 
 }  // namespace
 
-std::optional<SfDictionary> parse_sf_dictionary(std::string_view text) { return parse_whole(text, &Parser::dictionary); }
+std::optional<SfDictionary> parse_sf_dictionary(std::string_view text) { return parse_whole(text,
+    &Parser::dictionary); }
 std::optional<SfList> parse_sf_list(std::string_view text) { return parse_whole(text, &Parser::list); }
 std::optional<SfItem> parse_sf_item(std::string_view text) { return parse_whole(text, &Parser::item); }
 
@@ -352,7 +355,8 @@ void append_sf_string(std::string& out, std::string_view text) {
 
 void append_sf_token_or_string(std::string& out, std::string_view text) {
   const auto inside = [](char c) { return bytes::is(c, bytes::kToken) || c == ':' || c == '/'; };
-  const bool token = !text.empty() && (is_alpha(text[0]) || text[0] == '*') && std::all_of(text.begin(), text.end(), inside);
+  const bool token = !text.empty() && (is_alpha(text[0]) || text[0] == '*') && std::all_of(text.begin(), text.end(),
+      inside);
   if (token) out.append(text);
   else append_sf_string(out, text);
 }

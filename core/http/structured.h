@@ -1,6 +1,6 @@
 // core/http/structured.h: structured field values (RFC 9651): what Cache-Status, Proxy-Status and CDN-Cache-Control are
-// made of. Parsing is strict: one error makes the whole field invalid, as §4.2 wants it. So do more than 1024 members or
-// 256 parameters, which is what §3 wants supported at least.
+// made of. Parsing is strict: one error makes the whole field invalid, as §4.2 wants it. So do more than 1024 members
+// or 256 parameters, which is what §3 wants supported at least.
 #pragma once
 #include <cstdint>
 #include <optional>

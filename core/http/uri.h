@@ -10,7 +10,7 @@ struct HostPort {
   std::string_view host;     // "[::1]" keeps its brackets
   std::string_view port;     // digits or ""
 };
-// uri-host [":" port]: no userinfo, no spaces, a registered name, an IPv4 or a bracketed IPv6 address; port at most 65535.
+// uri-host [":" port]: a registered name, an IPv4 or a bracketed IPv6 address; a port up to 65535; no userinfo.
 // A registered name is letters, digits, "-", ".", "_" and "~": the sub-delims and percent-encoding that RFC 3986 §3.2.2
 // would allow beside them name nothing that DNS or a route knows, and split lists and logs elsewhere.
 std::optional<HostPort> parse_host_port(std::string_view authority);

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Every line is complete: of one that is not, the first look tells a fault and a later one may wait for its end.
   const std::string bytes = std::string(input.rest()) + "\n";
   const std::string whole = test::run_chunked(test::Arrival(bytes, {bytes.size()}), limits);
-  fuzz::require_equal(whole, test::run_chunked(test::Arrival(bytes, fuzz::cuts(bytes.size(), seed)), limits), "cuts change nothing");
+  fuzz::require_equal(whole, test::run_chunked(test::Arrival(bytes, fuzz::cuts(bytes.size(), seed)), limits),
+                      "cuts change nothing");
 
   http::ChunkedDecoder decoder(limits);
   http::Fields trailers;
@@ -23,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   do {
     step = decoder.feed(rest, trailers);
     fuzz::require(step.consumed <= rest.size(), "no more is consumed than came");
-    fuzz::require(step.state == http::ParseState::content ? !step.content.empty() : step.content.empty(), "content comes with its state");
+    fuzz::require(step.state == http::ParseState::content ? !step.content.empty() : step.content.empty(),
+                  "content comes with its state");
     rest.remove_prefix(step.consumed);
     content.append(step.content);
     if (step.content.empty()) continue;
@@ -37,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const http::HeadLimits wide{.head_bytes = 32768};
   std::string wanted = "done " + std::to_string(coded.size()) + ": " + content + "|";
   test::append_fields(wanted, trailers);
-  fuzz::require_equal(test::run_chunked(test::Arrival(coded, {coded.size()}), wide), wanted, "what is coded anew is the same");
+  fuzz::require_equal(test::run_chunked(test::Arrival(coded, {coded.size()}), wide), wanted,
+                      "what is coded anew is the same");
   return 0;
 }

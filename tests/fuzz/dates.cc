@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (*time >= WallSeconds(Seconds(253402300800))) return 0;
   fuzz::require(http::parse_http_date(written, now) == time, "a date is read as it was written");
   const bool short_year = input.rest().find('-') != std::string_view::npos;
-  fuzz::require(!short_year || *time <= now + std::chrono::hours(24 * 366 * 51), "a short year is at most 50 years ahead");
+  fuzz::require(!short_year || *time <= now + std::chrono::hours(24 * 366 * 51),
+                "a short year is at most 50 years ahead");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Lists, directives, entity tags and weights out of any text: members are trimmed, in order, inside the text, and a list
-// of the members is read as the same members.
+// Lists, directives, entity tags and weights out of any text: members are trimmed, in order, inside the text, and a
+// list of the members is read as the same members.
 #include "core/base/text.h"
 #include "core/http/grammar.h"
 #include "fuzz/fuzz.h"
@@ -12,7 +12,8 @@ std::string members(std::string_view list, std::string_view between) {
   const char* last = list.data();
   for (http::ListReader reader(list); const auto member = reader.next();) {
     require(!member->empty() && trim_ows(*member) == *member, "a member is trimmed and not empty");
-    require(member->data() >= last && member->data() + member->size() <= list.data() + list.size(), "members are in order");
+    require(member->data() >= last && member->data() + member->size() <= list.data() + list.size(),
+            "members are in order");
     last = member->data() + member->size();
     if (!out.empty()) out.append(between);
     out.append(*member);
@@ -33,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(http::is_token(directive->name), "a directive's name is a token");
     if (directive->value) {
       const auto seconds = http::parse_delta_seconds(*directive->value);
-      fuzz::require(!seconds || (seconds->count() >= 0 && seconds->count() <= std::int64_t{1} << 31), "seconds saturate");
+      fuzz::require(!seconds || (seconds->count() >= 0 && seconds->count() <= std::int64_t{1} << 31),
+                    "seconds saturate");
     }
   }
   http::EntityTagReader tags(text);

@@ -9,7 +9,9 @@ namespace {
 
 std::string run(test::Arrival arrival) {
   http::ProxyHeader header;
-  while (header.state == http::ParseState::need_more && arrival.next()) header = http::parse_proxy_header(arrival.bytes());
+  while (header.state == http::ParseState::need_more && arrival.next()) {
+    header = http::parse_proxy_header(arrival.bytes());
+  }
   if (header.state != http::ParseState::done) return header.state == http::ParseState::error ? "error" : "need_more";
   require(header.local == header.source_address.empty(), "addresses, or the connection's own");
   require(header.local == header.destination_address.empty(), "addresses, or the connection's own");
@@ -25,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input input(data, size);
   const std::uint8_t seed = input.choice();
   const std::string_view bytes = input.rest();
-  fuzz::require_equal(fuzz::run(test::Arrival(bytes, {bytes.size()})), fuzz::run(test::Arrival(bytes, fuzz::cuts(bytes.size(), seed))),
+  fuzz::require_equal(fuzz::run(test::Arrival(bytes, {bytes.size()})),
+                      fuzz::run(test::Arrival(bytes, fuzz::cuts(bytes.size(), seed))),
                       "cuts change nothing");
   return 0;
 }

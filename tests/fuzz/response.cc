@@ -9,7 +9,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input input(data, size);
   const std::uint8_t seed = input.choice(), choices = input.choice();
   const http::Method method = choices & 8 ? http::Method::head : http::Method::get;
-  const http::HeadLimits limits{.head_bytes = choices & 1 ? 64u + choices : 4096u, .field_count = choices & 2 ? 3u : 100u};
+  const http::HeadLimits limits{.head_bytes = choices & 1 ? 64u + choices : 4096u,
+                                .field_count = choices & 2 ? 3u : 100u};
   // Every line is complete: of one that is not, the first look tells a fault and a later one may wait for its end.
   const std::string bytes = std::string(input.rest()) + "\n";
   const std::string whole = test::run_response(test::Arrival(bytes, {bytes.size()}), limits, method);
@@ -20,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   http::ResponseHead head, again;
   if (parser.parse(bytes, method, head).state != http::ParseState::done) return 0;
   fuzz::require(head.status >= 100 && head.status <= 599, "a status has its range");
-  fuzz::require(head.framing != http::Framing::until_close || !head.keep_alive, "a body until close ends the connection");
+  fuzz::require(head.framing != http::Framing::until_close || !head.keep_alive,
+                "a body until close ends the connection");
   std::string text = test::serialize(head);
   if (head.minor == 0) text.replace(0, 8, "HTTP/1.0");
   // An empty reason is written as the status's own phrase.

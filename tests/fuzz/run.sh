@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh BUILD_DIR SECONDS [TARGET...]: each fuzz target for so long, from its seeds and what earlier runs found. Logs, the
-# grown corpus and findings are kept in BUILD_DIR; ends with 1 if a target failed.
+# run.sh BUILD_DIR SECONDS [TARGET...]: each fuzz target for so long, from its seeds and what earlier runs found. Logs,
+# the grown corpus and findings are kept in BUILD_DIR; ends with 1 if a target failed.
 set -eu
 build=$1 seconds=$2
 shift 2

@@ -13,7 +13,7 @@ struct Write {
 
   void operator()(std::int64_t value) { out += std::to_string(value); }
   void operator()(const SfDecimal& value) {
-    const std::uint64_t size = static_cast<std::uint64_t>(value.thousandths < 0 ? -value.thousandths : value.thousandths);
+    const std::int64_t size = value.thousandths < 0 ? -value.thousandths : value.thousandths;
     if (value.thousandths < 0) out += '-';
     const std::string part = std::to_string(1000 + size % 1000);
     out += std::to_string(size / 1000) + "." + part.substr(1);

@@ -21,7 +21,8 @@ void check_uri(std::string_view text) {
   const auto parts = http::parse_http_uri(text);
   if (!parts) return;
   std::string whole(parts->scheme);
-  whole.append("://").append(parts->authority).append(parts->path).append(parts->has_query ? "?" : "").append(parts->query);
+  whole.append("://").append(parts->authority).append(parts->path);
+  whole.append(parts->has_query ? "?" : "").append(parts->query);
   require_equal(whole, std::string(text), "a URI is its parts");
   require(parts->path.empty() || parts->path[0] == '/', "a path begins with a slash");
 }
@@ -55,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(same.has_value(), "an absolute URI is a reference");
     fuzz::require_equal(*same, *target, "an absolute URI resolves to itself");
     const std::string_view path = http::parse_http_uri(*target)->path;
-    fuzz::require(path.find("/../") == std::string_view::npos && path.find("/./") == std::string_view::npos, "no dots are left");
+    fuzz::require(path.find("/../") == std::string_view::npos && path.find("/./") == std::string_view::npos,
+                  "no dots are left");
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// tests/support/arrival.h: bytes that arrive in pieces. Each piece is handed over in a new buffer of exactly its size and the
-// old one is overwritten, so that a view into it, or a look behind the end, shows (under ASan, always).
+// tests/support/arrival.h: bytes that arrive in pieces. Each piece is handed over in a new buffer of exactly its size
+// and the old one is overwritten, so that a view into it, or a look behind the end, shows (under ASan, always).
 //     Arrival arrival(bytes, {3, bytes.size()});
 //     while (arrival.next()) parse(arrival.bytes());       // all that came, from the same start
 // No test framework in here: the fuzz targets use it too.

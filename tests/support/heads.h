@@ -1,5 +1,5 @@
-// tests/support/heads.h: what a parser said, as one text that tests compare and that fails readably. Used by the unit tests
-// and the fuzz targets alike; no test framework in here.
+// tests/support/heads.h: what a parser said, as one text that tests compare and that fails readably. Used by the unit
+// tests and the fuzz targets alike; no test framework in here.
 #pragma once
 #include <string>
 #include <string_view>

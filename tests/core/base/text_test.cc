@@ -14,7 +14,8 @@ TEST_CASE("letters are compared in any case, other bytes exactly") {
   CHECK(!iequals("a", "ab"));
   CHECK(!iequals("a", "b"));
   // Pairs that differ in the bit that tells cases apart, but are no letters.
-  for (const auto& [a, b] : {std::pair{"@", "`"}, std::pair{"[", "{"}, std::pair{"^", "~"}, std::pair{"\x0d", "-"}, std::pair{"\xc4", "\xe4"}}) {
+  for (const auto& [a, b] : {std::pair{"@", "`"}, std::pair{"[", "{"}, std::pair{"^", "~"}, std::pair{"\x0d", "-"},
+                             std::pair{"\xc4", "\xe4"}}) {
     CAPTURE(a);
     CHECK(!iequals(a, b));
   }

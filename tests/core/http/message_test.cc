@@ -12,14 +12,18 @@ namespace {
 TEST_CASE("methods are recognised by their exact names (RFC 9110 §9.1)") {
   struct Row { std::string_view name; Method method; bool safe, idempotent; };
   for (const Row& row : {
-           Row{"GET", Method::get, true, true}, Row{"HEAD", Method::head, true, true}, Row{"POST", Method::post, false, false},
+           Row{"GET", Method::get, true, true}, Row{"HEAD", Method::head, true, true},
+           Row{"POST", Method::post, false, false},
            Row{"PUT", Method::put, false, true}, Row{"DELETE", Method::delete_, false, true},
            Row{"CONNECT", Method::connect, false, false}, Row{"OPTIONS", Method::options, true, true},
            Row{"TRACE", Method::trace, true, true}, Row{"PATCH", Method::patch, false, false},
            Row{"PURGE", Method::purge, false, false}, Row{"BAN", Method::ban, false, false},
-           Row{"get", Method::other, false, false}, Row{"GETS", Method::other, false, false}, Row{"PROPFIND", Method::other, false, false},
-           Row{"", Method::other, false, false}, Row{"XET", Method::other, false, false}, Row{"XXXX", Method::other, false, false},
-           Row{"XXXXX", Method::other, false, false}, Row{"XXXXXX", Method::other, false, false}, Row{"XXXXXXX", Method::other, false, false}}) {
+           Row{"get", Method::other, false, false}, Row{"GETS", Method::other, false, false},
+           Row{"PROPFIND", Method::other, false, false},
+           Row{"", Method::other, false, false}, Row{"XET", Method::other, false, false},
+           Row{"XXXX", Method::other, false, false},
+           Row{"XXXXX", Method::other, false, false}, Row{"XXXXXX", Method::other, false, false},
+           Row{"XXXXXXX", Method::other, false, false}}) {
     CAPTURE(row.name);
     CHECK(method_of(row.name) == row.method);
     CHECK(is_safe(row.method) == row.safe);
@@ -103,10 +107,12 @@ TEST_CASE("every fault has a name of its own, a sentence and a client's status")
     CHECK(name_of(fault).find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos);
   }
   struct Row { ParseFault fault; int status; };
-  for (const Row& row : {Row{ParseFault::bad_host, 400}, Row{ParseFault::target_too_long, 414}, Row{ParseFault::bad_expect, 417},
+  for (const Row& row : {Row{ParseFault::bad_host, 400}, Row{ParseFault::target_too_long, 414},
+                         Row{ParseFault::bad_expect, 417},
                          Row{ParseFault::head_too_large, 431}, Row{ParseFault::too_many_fields, 431},
                          Row{ParseFault::unknown_transfer_coding, 501}, Row{ParseFault::unsupported_version, 505},
-                         Row{ParseFault::bad_version, 400}, Row{ParseFault::obs_fold, 400}, Row{ParseFault::bad_transfer_encoding, 400}}) {
+                         Row{ParseFault::bad_version, 400}, Row{ParseFault::obs_fold, 400},
+                         Row{ParseFault::bad_transfer_encoding, 400}}) {
     CAPTURE(name_of(row.fault));
     CHECK(status_of(row.fault) == row.status);
   }

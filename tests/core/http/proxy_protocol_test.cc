@@ -20,8 +20,8 @@ std::string parse(std::string_view bytes) {
     if (header.state == ParseState::error) return "error";
     std::string out = std::to_string(header.consumed) + " ";
     if (header.local) return out + "local" + header.source_address;
-    return out + header.source_address + " " + std::to_string(header.source_port) + " > " + header.destination_address + " " +
-           std::to_string(header.destination_port);
+    out += header.source_address + " " + std::to_string(header.source_port) + " > ";
+    return out + header.destination_address + " " + std::to_string(header.destination_port);
   });
 }
 
@@ -30,14 +30,22 @@ TEST_CASE("version 1 is one line of text (proxy-protocol.txt §2.1)") {
   for (const Row& row : {
            Row{"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nGET /", "45 192.0.2.1 56324 > 198.51.100.2 443"},
            Row{"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n", "44 0.0.0.0 0 > 255.255.255.255 65535"},
-           Row{"PROXY TCP6 2001:DB8:0::1 ::1 1 2\r\n", "34 2001:db8::1 1 > ::1 2"}, Row{"PROXY UNKNOWN\r\n", "15 local"},
-           Row{"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\nx", "35 local"}, Row{"PROXY TCP4 192.0.2.1", "need_more"}, Row{"PRO", "need_more"}, Row{"PROXY UNKNOWN\r", "need_more"},
-           Row{"PROXY UNKNOWNX\r\n", "error"}, Row{"PROXY\r\n", "error"}, Row{"PROXY \r\n", "error"}, Row{"PROXY TCP4\r\n", "error"}, Row{"proxy TCP4 1.1.1.1 1.1.1.1 1 1\r\n", "error"},
-           Row{"PROXY TCP5 1.1.1.1 1.1.1.1 1 1\r\n", "error"}, Row{"PROXY UDP4 1.1.1.1 1.1.1.1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\n", "error"},
-           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 65536\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 01 1\r\n", "error"},
-           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1  1.1.1.1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 -1 1\r\n", "error"},
-           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 \r\n", "error"}, Row{"PROXY TCP4 1.1.1.256 1.1.1.1 1 1\r\n", "error"}, Row{"PROXY TCP4 ::1 ::1 1 1\r\n", "error"}, Row{"PROXY TCP6 1.1.1.1 1.1.1.1 1 1\r\n", "error"},
-           Row{"PROXY TCP6 ::1%lo ::1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\0\r\n"sv, "error"}, Row{"GET / HTTP/1.1\r\n\r\n", "error"}, Row{"", "need_more"}}) {
+           Row{"PROXY TCP6 2001:DB8:0::1 ::1 1 2\r\n", "34 2001:db8::1 1 > ::1 2"},
+           Row{"PROXY UNKNOWN\r\n", "15 local"},
+           Row{"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\nx", "35 local"}, Row{"PROXY TCP4 192.0.2.1", "need_more"},
+           Row{"PRO", "need_more"}, Row{"PROXY UNKNOWN\r", "need_more"},
+           Row{"PROXY UNKNOWNX\r\n", "error"}, Row{"PROXY\r\n", "error"}, Row{"PROXY \r\n", "error"},
+           Row{"PROXY TCP4\r\n", "error"}, Row{"proxy TCP4 1.1.1.1 1.1.1.1 1 1\r\n", "error"},
+           Row{"PROXY TCP5 1.1.1.1 1.1.1.1 1 1\r\n", "error"}, Row{"PROXY UDP4 1.1.1.1 1.1.1.1 1 1\r\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 65536\r\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 01 1\r\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1 1\r\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1  1.1.1.1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 -1 1\r\n", "error"},
+           Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 \r\n", "error"}, Row{"PROXY TCP4 1.1.1.256 1.1.1.1 1 1\r\n", "error"},
+           Row{"PROXY TCP4 ::1 ::1 1 1\r\n", "error"}, Row{"PROXY TCP6 1.1.1.1 1.1.1.1 1 1\r\n", "error"},
+           Row{"PROXY TCP6 ::1%lo ::1 1 1\r\n", "error"}, Row{"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\0\r\n"sv, "error"},
+           Row{"GET / HTTP/1.1\r\n\r\n", "error"}, Row{"", "need_more"}}) {
     CAPTURE(row.bytes);
     CHECK(parse(row.bytes) == row.said);
   }
@@ -53,7 +61,8 @@ std::string binary(std::uint8_t command, std::uint8_t family, std::string_view p
 }
 
 const std::string kFour = "\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb"s;
-const std::string kSix = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"s + std::string(15, '\0') + "\x01\x00\x50\x1f\x90"s;
+const std::string kSix = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"s + std::string(15,
+    '\0') + "\x01\x00\x50\x1f\x90"s;
 
 TEST_CASE("version 2 is binary (proxy-protocol.txt §2.2)") {
   CHECK(parse(binary(0x21, 0x11, kFour) + "GET") == "28 192.0.2.1 56324 > 198.51.100.2 443");
@@ -71,12 +80,18 @@ TEST_CASE("version 2 is binary (proxy-protocol.txt §2.2)") {
 TEST_CASE("a broken version 2 header is refused") {
   struct Row { const char* rule; std::string bytes; };
   for (const Row& row : {
-           Row{"another signature", "\r\n\r\n\0\r\nQUIX"s}, Row{"version 1 in binary", binary(0x11, 0x11, kFour)}, Row{"an unknown command", binary(0x22, 0x11, kFour)},
-           Row{"UDP over IPv4", binary(0x21, 0x12, kFour)}, Row{"UDP over IPv6", binary(0x21, 0x22, kSix)}, Row{"an unknown family", binary(0x21, 0x41, kFour)},
-           Row{"addresses that do not fit", binary(0x21, 0x11, kFour.substr(1))}, Row{"IPv6 in the room of IPv4", binary(0x21, 0x21, kFour)},
-           Row{"a socket path cut short", binary(0x21, 0x31, std::string(215, 'x'))}, Row{"a TLV cut in its head", binary(0x21, 0x11, kFour + "\x04\0"s)},
-           Row{"a TLV longer than the header", binary(0x21, 0x11, kFour + "\x04\0\x03xy"s)}, Row{"more than the limit", binary(0x21, 0x11, kFour + "\x04\x0f\xfc"s + std::string(4092, 'x'))},
-           Row{"a wrong CRC32c", binary(0x21, 0x11, kFour + "\x03\0\x04zzzz"s)}, Row{"a CRC32c of another size", binary(0x21, 0x11, kFour + "\x03\0\x03zzz"s)}}) {
+           Row{"another signature", "\r\n\r\n\0\r\nQUIX"s}, Row{"version 1 in binary", binary(0x11, 0x11, kFour)},
+           Row{"an unknown command", binary(0x22, 0x11, kFour)},
+           Row{"UDP over IPv4", binary(0x21, 0x12, kFour)}, Row{"UDP over IPv6", binary(0x21, 0x22, kSix)},
+           Row{"an unknown family", binary(0x21, 0x41, kFour)},
+           Row{"addresses that do not fit", binary(0x21, 0x11, kFour.substr(1))},
+           Row{"IPv6 in the room of IPv4", binary(0x21, 0x21, kFour)},
+           Row{"a socket path cut short", binary(0x21, 0x31, std::string(215, 'x'))},
+           Row{"a TLV cut in its head", binary(0x21, 0x11, kFour + "\x04\0"s)},
+           Row{"a TLV longer than the header", binary(0x21, 0x11, kFour + "\x04\0\x03xy"s)},
+           Row{"more than the limit", binary(0x21, 0x11, kFour + "\x04\x0f\xfc"s + std::string(4092, 'x'))},
+           Row{"a wrong CRC32c", binary(0x21, 0x11, kFour + "\x03\0\x04zzzz"s)},
+           Row{"a CRC32c of another size", binary(0x21, 0x11, kFour + "\x03\0\x03zzz"s)}}) {
     CAPTURE(row.rule);
     ProxyHeader header = parse_proxy_header(row.bytes);
     CHECK(header.state == ParseState::error);

@@ -121,8 +121,10 @@ TEST_CASE("line ends are CR LF and nothing else (RFC 9112 §2.2)") {
            Row{"GET / HTTP/1.1\r\nHost: a\r\n\n", "bare_lf"}, Row{"GET\n", "bare_lf"}, Row{"GET /\n", "bare_lf"},
            Row{"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bare_lf"}, Row{"GET / HTTP/1.1\rHost: a\r\n\r\n", "bare_cr"},
            Row{"GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", "bare_cr"}, Row{"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", "bare_cr"},
-           Row{"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "bare_cr"}, Row{"GET / HTTP/1.1\r\nHost: a\r\n\rX\r\n", "bare_cr"},
-           Row{"GET / HTTP/1.1\r\nHost: a\r\nX\rY: b\r\n\r\n", "bad_field_name"}, Row{"\rGET / HTTP/1.1\r\n", "bare_cr"},
+           Row{"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "bare_cr"},
+           Row{"GET / HTTP/1.1\r\nHost: a\r\n\rX\r\n", "bare_cr"},
+           Row{"GET / HTTP/1.1\r\nHost: a\r\nX\rY: b\r\n\r\n", "bad_field_name"},
+           Row{"\rGET / HTTP/1.1\r\n", "bare_cr"},
            Row{"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"sv, "control_byte"},
            Row{"GET / HTTP/1.1\r\nHost: a\r\nX: a\x1f\r\n\r\n", "control_byte"},
            Row{"GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n", "control_byte"},
@@ -169,10 +171,14 @@ TEST_CASE("Host is needed, single, valid and that of an absolute target (RFC 911
            Row{"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "repeated_host"},
            Row{"GET / HTTP/1.0\r\nHost: a\r\nhOST: a\r\n\r\n", "repeated_host"},
            Row{"GET / HTTP/1.1\r\nHost:\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host"},
-           Row{"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "bad_host"},
-           Row{"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.1\r\nHost: :80\r\n\r\n", "bad_host"},
-           Row{"GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.1\r\nHost: a:-1\r\n\r\n", "bad_host"},
-           Row{"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.1\r\nHost: [::g]\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: :80\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: a:-1\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "bad_host"},
+           Row{"GET / HTTP/1.1\r\nHost: [::g]\r\n\r\n", "bad_host"},
            Row{"GET / HTTP/1.1\r\nHost: a#\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.0\r\nHost: ?\r\n\r\n", "bad_host"},
            Row{"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "bad_host"},
            Row{"GET http://a/ HTTP/1.1\r\nHost: a:81\r\n\r\n", "bad_host"},
@@ -201,13 +207,15 @@ TEST_CASE("a body is delimited by one Content-Length or one chunked, and by noth
            Row{"Content-Length: 9223372036854775808\r\n", "bad_content_length"},
            Row{"Content-Length: 18446744073709551621\r\n", "bad_content_length"},
            Row{"Content-Length: \xd9\xa5\r\n", "bad_content_length"},
-           Row{"Content-Length: 5, 5\r\n", "repeated_content_length"}, Row{"Content-Length: 5,\r\n", "repeated_content_length"},
+           Row{"Content-Length: 5, 5\r\n", "repeated_content_length"},
+           Row{"Content-Length: 5,\r\n", "repeated_content_length"},
            Row{"Content-Length: 5\r\nContent-Length: 5\r\n", "repeated_content_length"},
            Row{"Content-Length: 5\r\nContent-Length: 6\r\n", "repeated_content_length"},
            Row{"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "length_with_transfer_encoding"},
            Row{"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", "length_with_transfer_encoding"},
            Row{"Transfer-Encoding: identity\r\nContent-Length: 0\r\n", "length_with_transfer_encoding"},
-           Row{"Transfer-Encoding:\r\n", "bad_transfer_encoding"}, Row{"Transfer-Encoding: gzip\r\n", "bad_transfer_encoding"},
+           Row{"Transfer-Encoding:\r\n", "bad_transfer_encoding"},
+           Row{"Transfer-Encoding: gzip\r\n", "bad_transfer_encoding"},
            Row{"Transfer-Encoding: identity\r\n", "bad_transfer_encoding"},
            Row{"Transfer-Encoding: chunked, gzip\r\n", "bad_transfer_encoding"},
            Row{"Transfer-Encoding: chunked, chunked\r\n", "bad_transfer_encoding"},
@@ -238,7 +246,8 @@ TEST_CASE("a body is delimited by one Content-Length or one chunked, and by noth
 TEST_CASE("a Connection field names what is for one hop, and nothing that others rely on (RFC 9110 §7.6.1)") {
   for (const std::string_view name :
        {"Host", "Authorization", "Cookie", "Content-Length", "Cache-Control", "Set-Cookie", "X-Forwarded-For",
-        "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-port", "X-Real-IP", "Forwarded", "Via", "Transfer-Encoding",
+        "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-port", "X-Real-IP", "Forwarded", "Via",
+            "Transfer-Encoding",
         "Range", "If-Range", "If-None-Match", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "Content-Type",
         "Accept-Encoding", "X-Request-Id", "Expect", "Origin"}) {
     CAPTURE(name);
@@ -250,7 +259,8 @@ TEST_CASE("a Connection field names what is for one hop, and nothing that others
     CAPTURE(value);
     CHECK(parse(with("Connection: " + std::string(value) + "\r\n")) == error("bad_connection"));
   }
-  for (const std::string_view value : {"", ",", "close", "Keep-Alive, TE, Upgrade", "HTTP2-Settings,Trailer", "X-Own"}) {
+  for (const std::string_view value : {"", ",", "close", "Keep-Alive, TE, Upgrade", "HTTP2-Settings,Trailer",
+                                       "X-Own"}) {
     CAPTURE(value);
     CHECK(parse(with("Connection: " + std::string(value) + "\r\n")).starts_with("done"));
   }
@@ -266,7 +276,8 @@ TEST_CASE("a connection lives on by version and Connection (RFC 9112 §9.3)") {
            Row{"1.0", "Connection: x\r\nConnection: keep-alive\r\n", "1.0 keep_alive"},
            Row{"1.0", "Connection: keep-alive\r\nConnection: close\r\n", "1.0"},
            Row{"1.1", "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n", "1.1 keep_alive upgrade"},
-           Row{"1.1", "Upgrade: websocket\r\n", "1.1 keep_alive"}, Row{"1.1", "Connection: upgrade\r\n", "1.1 keep_alive"},
+           Row{"1.1", "Upgrade: websocket\r\n", "1.1 keep_alive"},
+           Row{"1.1", "Connection: upgrade\r\n", "1.1 keep_alive"},
            Row{"1.0", "Upgrade: websocket\r\nConnection: Upgrade\r\n", "1.0"}}) {
     CAPTURE(row.version);
     CAPTURE(row.lines);
@@ -295,7 +306,8 @@ TEST_CASE("limits are exact: the last byte, field and character that fit, and on
   };
   SUBCASE("head_bytes") {
     CHECK(parse(replaced("/234567890123456", "/23456789012345"), exact).starts_with("done 63"));
-    CHECK(parse(replaced("/234567890123456", "/2345678901234").insert(30, "Y: bcd\r\n").substr(0, 64), exact) == error("head_too_large"));
+    CHECK(parse(replaced("/234567890123456", "/2345678901234").insert(30, "Y: bcd\r\n").substr(0, 64),
+                exact) == error("head_too_large"));
     CHECK(parse(replaced("X: ", "X: y"), exact) == error("head_too_large"));
     CHECK(parse(replaced("X: ", "X: y") + "GET", exact) == error("head_too_large"));
     CHECK(parse(std::string(100, 'G'), exact) == error("head_too_large"));
@@ -306,7 +318,8 @@ TEST_CASE("limits are exact: the last byte, field and character that fit, and on
     CHECK(parse(replaced("X: x", "X: \x01" + std::string(80, 'x')), exact) == error("control_byte"));
   }
   SUBCASE("target_bytes") {
-    CHECK(parse(replaced("/234567890123456", "/2345678901234567"), {.head_bytes = 99, .target_bytes = 16}) == error("target_too_long"));
+    CHECK(parse(replaced("/234567890123456", "/2345678901234567"),
+                {.head_bytes = 99, .target_bytes = 16}) == error("target_too_long"));
     CHECK(parse("GET /" + std::string(200, 'a'), {.head_bytes = 99, .target_bytes = 16}) == error("target_too_long"));
   }
   SUBCASE("field_count") {
@@ -390,7 +403,8 @@ TEST_CASE("a head of 32 KiB that drips in byte by byte costs each byte a few loo
   RequestParser parser(limits);
   RequestHead head;
   ParseResult result;
-  for (std::size_t size = 1; size <= text.size(); ++size) result = parser.parse(std::string_view(text).substr(0, size), head);
+  for (std::size_t size = 1; size <= text.size(); ++size) result = parser.parse(std::string_view(text).substr(0, size),
+      head);
   CHECK(result.state == ParseState::done);
   CHECK(head.fields.size() == 91);
 }

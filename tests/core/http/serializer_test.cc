@@ -7,6 +7,8 @@
 namespace davenport::http {
 namespace {
 
+constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+
 template <class Append>
 std::string written(Append append) {
   std::string out = "|";
@@ -21,13 +23,13 @@ TEST_CASE("lines are appended in their one spelling (RFC 9112 §3, §4, §5)") {
   CHECK(written([](auto& out) { append_status_line(out, 299); }) == "|HTTP/1.1 299 \r\n");
   CHECK(written([](auto& out) { append_field(out, "Age", "7"); }) == "|Age: 7\r\n");
   CHECK(written([](auto& out) { append_field(out, "X", ""); }) == "|X: \r\n");
-  CHECK(written([](auto& out) { append_field(out, "Age", std::numeric_limits<std::uint64_t>::max()); }) == "|Age: 18446744073709551615\r\n");
+  CHECK(written([](auto& out) { append_field(out, "Age", kMost); }) == "|Age: 18446744073709551615\r\n");
 }
 
 TEST_CASE("chunk sizes are lower-case hexadecimal (RFC 9112 §7.1)") {
   CHECK(written([](auto& out) { append_chunk_size(out, 0); }) == "|0\r\n");
   CHECK(written([](auto& out) { append_chunk_size(out, 26); }) == "|1a\r\n");
-  CHECK(written([](auto& out) { append_chunk_size(out, std::numeric_limits<std::uint64_t>::max()); }) == "|ffffffffffffffff\r\n");
+  CHECK(written([](auto& out) { append_chunk_size(out, kMost); }) == "|ffffffffffffffff\r\n");
 }
 
 std::string passed_on(std::vector<std::pair<std::string_view, std::string_view>> lines) {
@@ -40,17 +42,21 @@ std::string passed_on(std::vector<std::pair<std::string_view, std::string_view>>
 }
 
 TEST_CASE("what is for one hop stays behind (RFC 9110 §7.6.1, RFC 9111 §3.1)") {
-  for (const std::string_view name : {"Connection", "Proxy-Connection", "Keep-Alive", "TE", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate",
+  for (const std::string_view name : {"Connection", "Proxy-Connection", "Keep-Alive", "TE", "Transfer-Encoding",
+                                      "Upgrade", "Proxy-Authenticate",
                                       "Proxy-Authentication-Info", "Proxy-Authorization", "connection", "te"}) {
     CAPTURE(name);
     CHECK(passed_on({{"A", "1"}, {name, "x"}, {"Age", "1"}}) == "A Age ");
   }
-  CHECK(passed_on({{"A", "1"}, {"Trailer", "x"}, {"Date", "1"}, {"Set-Cookie", "a"}, {"Via", "1.1 a"}}) == "A Trailer Date Set-Cookie Via ");
+  CHECK(passed_on({{"A", "1"}, {"Trailer", "x"}, {"Date", "1"}, {"Set-Cookie", "a"},
+                   {"Via", "1.1 a"}}) == "A Trailer Date Set-Cookie Via ");
 }
 
 TEST_CASE("what Connection names stays behind, from all its lines and in any case") {
-  CHECK(passed_on({{"X-Hop", "1"}, {"Connection", "close, x-hop"}, {"X-Hops", "2"}, {"Trailer", "a"}}) == "X-Hops Trailer ");
-  CHECK(passed_on({{"Connection", "X-One"}, {"x-one", "1"}, {"X-Two", "2"}, {"X-Three", "3"}, {"Connection", "trailer,,X-TWO"}, {"Trailer", "a"}}) ==
+  CHECK(passed_on({{"X-Hop", "1"}, {"Connection", "close, x-hop"}, {"X-Hops", "2"},
+                   {"Trailer", "a"}}) == "X-Hops Trailer ");
+  CHECK(passed_on({{"Connection", "X-One"}, {"x-one", "1"}, {"X-Two", "2"}, {"X-Three", "3"},
+                   {"Connection", "trailer,,X-TWO"}, {"Trailer", "a"}}) ==
         "X-Three ");
   CHECK(passed_on({{"Connection", ""}, {"X", "1"}}) == "X ");
   CHECK(passed_on({{"Connection", "close"}, {"Close", "1"}}) == "Close ");

@@ -10,8 +10,10 @@ namespace {
 TEST_CASE("a host and a port, and nothing else (RFC 3986 §3.2, RFC 9110 §4.2)") {
   struct Row { std::string_view text, host, port; };
   for (const Row& row : {
-           Row{"a", "a", ""}, Row{"Shop.Example.", "Shop.Example.", ""}, Row{"a:80", "a", "80"}, Row{"a:", "a", ""}, Row{"a:0", "a", "0"},
-           Row{"a_b-c~d:65535", "a_b-c~d", "65535"}, Row{"192.0.2.1:8080", "192.0.2.1", "8080"}, Row{"[::1]", "[::1]", ""},
+           Row{"a", "a", ""}, Row{"Shop.Example.", "Shop.Example.", ""}, Row{"a:80", "a", "80"}, Row{"a:", "a", ""},
+           Row{"a:0", "a", "0"},
+           Row{"a_b-c~d:65535", "a_b-c~d", "65535"}, Row{"192.0.2.1:8080", "192.0.2.1", "8080"},
+           Row{"[::1]", "[::1]", ""},
            Row{"[2001:db8::A]:443", "[2001:db8::A]", "443"}, Row{"[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", ""}}) {
     CAPTURE(row.text);
     const auto parts = parse_host_port(row.text);
@@ -21,9 +23,12 @@ TEST_CASE("a host and a port, and nothing else (RFC 3986 §3.2, RFC 9110 §4.2)"
   }
   using namespace std::string_view_literals;
   for (const std::string_view text :
-       {""sv, ":80"sv, " a"sv, "a "sv, "a b"sv, "u@a"sv, "u:p@a"sv, "a/"sv, "a?"sv, "a#"sv, "a:80:80"sv, "a:65536"sv, "a:999999"sv, "a:000080"sv, "a:-1"sv, "a:+1"sv,
-        "a:8o"sv, "a: 80"sv, "::1"sv, "[::1"sv, "::1]"sv, "[]"sv, "[::1]x"sv, "[::1]:"" "sv, "[a]"sv, "[::1%25eth0]"sv, "[v1.a]"sv, "[1.2.3.4]"sv, "[::1\0]"sv, "a\0"sv,
-        "a,b"sv, "a%41"sv, "a;b"sv, "caf\xc3\xa9"sv, "a\\b"sv, "[::1::]"sv, "[0000000000000000000000000000000000000000000000000000000001]"sv}) {
+       {""sv, ":80"sv, " a"sv, "a "sv, "a b"sv, "u@a"sv, "u:p@a"sv, "a/"sv, "a?"sv, "a#"sv, "a:80:80"sv, "a:65536"sv,
+        "a:999999"sv, "a:000080"sv, "a:-1"sv, "a:+1"sv,
+        "a:8o"sv, "a: 80"sv, "::1"sv, "[::1"sv, "::1]"sv, "[]"sv, "[::1]x"sv, "[::1]:"" "sv, "[a]"sv, "[::1%25eth0]"sv,
+            "[v1.a]"sv, "[1.2.3.4]"sv, "[::1\0]"sv, "a\0"sv,
+        "a,b"sv, "a%41"sv, "a;b"sv, "caf\xc3\xa9"sv, "a\\b"sv, "[::1::]"sv,
+            "[0000000000000000000000000000000000000000000000000000000001]"sv}) {
     CAPTURE(text);
     CHECK(!parse_host_port(text));
   }
@@ -54,8 +59,10 @@ TEST_CASE("absolute http and https URIs are split (RFC 9110 §4.2)") {
   CHECK(!parse_http_uri("http://a")->has_query);
   CHECK(parse_http_uri("http://a?")->has_query);
   CHECK(parse_http_uri("http://a?/://")->query == "/://");
-  for (const std::string_view text : {"", "http", "http:", "http:/a", "http://", "http:///", "http://?x", "ftp://a", "//a", "/a", "http://a#f", "http://a/#f", "http://u@a/", "http://a b/",
-                                      "http://a/ b", "http://a/\xc3\xa9", "xhttp://a", "http://a/<", "http//a://", "http://a\\b"}) {
+  for (const std::string_view text : {"", "http", "http:", "http:/a", "http://", "http:///", "http://?x", "ftp://a",
+                                      "//a", "/a", "http://a#f", "http://a/#f", "http://u@a/", "http://a b/",
+                                      "http://a/ b", "http://a/\xc3\xa9", "xhttp://a", "http://a/<", "http//a://",
+                                          "http://a\\b"}) {
     CAPTURE(text);
     CHECK(!parse_http_uri(text));
   }
@@ -64,7 +71,8 @@ TEST_CASE("absolute http and https URIs are split (RFC 9110 §4.2)") {
 TEST_CASE("targets hold what RFC 3986 allows and | ^ ` [ ] { }, byte by byte") {
   for (int byte = 0; byte < 256; ++byte) {
     CAPTURE(byte);
-    const bool wanted = byte > 0x20 && byte < 0x7f && std::string_view("\"#<>\\").find(static_cast<char>(byte)) == std::string_view::npos;
+    const bool refused = std::string_view("\"#<>\\").find(static_cast<char>(byte)) != std::string_view::npos;
+    const bool wanted = byte > 0x20 && byte < 0x7f && !refused;
     CHECK(is_target_char(static_cast<unsigned char>(byte)) == wanted);
     if (byte == '?' || byte == '/') continue;
     for (const std::size_t at : {0, 15, 16, 33}) {
@@ -77,8 +85,10 @@ TEST_CASE("targets hold what RFC 3986 allows and | ^ ` [ ] { }, byte by byte") {
 
 TEST_CASE("equivalent spellings become one (RFC 3986 §6.2.2)") {
   struct Row { std::string_view text, normal; };
-  for (const Row& row : {Row{"", ""}, Row{"/a/b", "/a/b"}, Row{"/%61%7e%2D%5f%2e%30", "/a~-_.0"}, Row{"/%2f%3a", "/%2F%3A"}, Row{"%c3%A9", "%C3%A9"}, Row{"100%", "100%"},
-                         Row{"%4", "%4"}, Row{"%zz%41", "%zzA"}, Row{"%%41", "%A"}, Row{"%25%34%31", "%2541"}, Row{"a%00b", "a%00b"}, Row{"%41%", "A%"}, Row{"/A", "/A"}}) {
+  for (const Row& row : {Row{"", ""}, Row{"/a/b", "/a/b"}, Row{"/%61%7e%2D%5f%2e%30", "/a~-_.0"},
+                         Row{"/%2f%3a", "/%2F%3A"}, Row{"%c3%A9", "%C3%A9"}, Row{"100%", "100%"},
+                         Row{"%4", "%4"}, Row{"%zz%41", "%zzA"}, Row{"%%41", "%A"}, Row{"%25%34%31", "%2541"},
+                         Row{"a%00b", "a%00b"}, Row{"%41%", "A%"}, Row{"/A", "/A"}}) {
     CAPTURE(row.text);
     std::string out = "|";
     append_normalized(out, row.text);
@@ -97,19 +107,29 @@ TEST_CASE("references are resolved as RFC 3986 §5.4 shows") {
   };
   struct Row { std::string_view reference, target; };
   for (const Row& row : {
-           Row{"g", "http://a/b/c/g"}, Row{"./g", "http://a/b/c/g"}, Row{"g/", "http://a/b/c/g/"}, Row{"/g", "http://a/g"}, Row{"//g", "http://g/"},
-           Row{"?y", "http://a/b/c/d;p?y"}, Row{"g?y", "http://a/b/c/g?y"}, Row{"#s", "http://a/b/c/d;p?q"}, Row{"g#s", "http://a/b/c/g"}, Row{"g?y#s", "http://a/b/c/g?y"},
-           Row{";x", "http://a/b/c/;x"}, Row{"g;x", "http://a/b/c/g;x"}, Row{"", "http://a/b/c/d;p?q"}, Row{".", "http://a/b/c/"}, Row{"./", "http://a/b/c/"},
-           Row{"..", "http://a/b/"}, Row{"../", "http://a/b/"}, Row{"../g", "http://a/b/g"}, Row{"../..", "http://a/"}, Row{"../../", "http://a/"}, Row{"../../g", "http://a/g"},
-           Row{"../../../g", "http://a/g"}, Row{"../../../../g", "http://a/g"}, Row{"/./g", "http://a/g"}, Row{"/../g", "http://a/g"}, Row{"g.", "http://a/b/c/g."},
-           Row{".g", "http://a/b/c/.g"}, Row{"g..", "http://a/b/c/g.."}, Row{"..g", "http://a/b/c/..g"}, Row{"./../g", "http://a/b/g"}, Row{"./g/.", "http://a/b/c/g/"},
-           Row{"g/./h", "http://a/b/c/g/h"}, Row{"g/../h", "http://a/b/c/h"}, Row{"g;x=1/./y", "http://a/b/c/g;x=1/y"}, Row{"g;x=1/../y", "http://a/b/c/y"},
-           Row{"g?y/./x", "http://a/b/c/g?y/./x"}, Row{"g?y/../x", "http://a/b/c/g?y/../x"}, Row{"HTTPS://G:1/x/../y?z", "https://G:1/y?z"}, Row{"http://g?z", "http://g/?z"},
-           Row{"/a//b/../c", "http://a/a//c"}, Row{"/x:y", "http://a/x:y"}, Row{"./x:y", "http://a/b/c/x:y"}, Row{"?", "http://a/b/c/d;p?"}}) {
+           Row{"g", "http://a/b/c/g"}, Row{"./g", "http://a/b/c/g"}, Row{"g/", "http://a/b/c/g/"},
+           Row{"/g", "http://a/g"}, Row{"//g", "http://g/"},
+           Row{"?y", "http://a/b/c/d;p?y"}, Row{"g?y", "http://a/b/c/g?y"}, Row{"#s", "http://a/b/c/d;p?q"},
+           Row{"g#s", "http://a/b/c/g"}, Row{"g?y#s", "http://a/b/c/g?y"},
+           Row{";x", "http://a/b/c/;x"}, Row{"g;x", "http://a/b/c/g;x"}, Row{"", "http://a/b/c/d;p?q"},
+           Row{".", "http://a/b/c/"}, Row{"./", "http://a/b/c/"},
+           Row{"..", "http://a/b/"}, Row{"../", "http://a/b/"}, Row{"../g", "http://a/b/g"}, Row{"../..", "http://a/"},
+           Row{"../../", "http://a/"}, Row{"../../g", "http://a/g"},
+           Row{"../../../g", "http://a/g"}, Row{"../../../../g", "http://a/g"}, Row{"/./g", "http://a/g"},
+           Row{"/../g", "http://a/g"}, Row{"g.", "http://a/b/c/g."},
+           Row{".g", "http://a/b/c/.g"}, Row{"g..", "http://a/b/c/g.."}, Row{"..g", "http://a/b/c/..g"},
+           Row{"./../g", "http://a/b/g"}, Row{"./g/.", "http://a/b/c/g/"},
+           Row{"g/./h", "http://a/b/c/g/h"}, Row{"g/../h", "http://a/b/c/h"}, Row{"g;x=1/./y", "http://a/b/c/g;x=1/y"},
+           Row{"g;x=1/../y", "http://a/b/c/y"},
+           Row{"g?y/./x", "http://a/b/c/g?y/./x"}, Row{"g?y/../x", "http://a/b/c/g?y/../x"},
+           Row{"HTTPS://G:1/x/../y?z", "https://G:1/y?z"}, Row{"http://g?z", "http://g/?z"},
+           Row{"/a//b/../c", "http://a/a//c"}, Row{"/x:y", "http://a/x:y"}, Row{"./x:y", "http://a/b/c/x:y"},
+           Row{"?", "http://a/b/c/d;p?"}}) {
     CAPTURE(row.reference);
     CHECK(resolve(row.reference) == row.target);
   }
-  for (const std::string_view reference : {"g:h", "http:g", "mailto:a@b", "http://u@g/", "//g:x/", "/a b", "/\xc3\xa9", "http://", "//", "/a\\b", "?a b"}) {
+  for (const std::string_view reference : {"g:h", "http:g", "mailto:a@b", "http://u@g/", "//g:x/", "/a b", "/\xc3\xa9",
+                                           "http://", "//", "/a\\b", "?a b"}) {
     CAPTURE(reference);
     CHECK(resolve(reference) == "none");
   }
