@@ -166,9 +166,9 @@ std::uint64_t Arena::trim(std::uint32_t pages) {
         }
       }
       if (!run) return given_bytes;
-      run = cut(run.page, run.pages);
-      taken_pages_ -= run.pages;   // held back, not used: the budget may be less than what is free in the region
-      count_used();
+      unlink_free(run.page);   // not counted as used: the budget may be less than what is free in the region
+      info_[run.page].become(PageState::taken);
+      info_[run.page + run.pages - 1].become(PageState::taken);
     }
     const std::size_t bytes = std::size_t{run.pages} * kPageBytes;
     const bool given = ::madvise(address(run.page), bytes, MADV_DONTNEED) == 0;
