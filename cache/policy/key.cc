@@ -44,27 +44,35 @@ HostAndPort split(std::string_view authority) {
 }
 
 // Eight bytes at a time: the letters among them get bit 0x20.
-void append_lower(std::string& out, std::string_view host) {
-  if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
-  const std::size_t start = out.size();
-  out.append(host);
-  char* at = out.data() + start;
-  std::size_t left = host.size();
+void lower_in_place(char* at, std::size_t left) {
   constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
   for (; left >= 8; left -= 8, at += 8) {
     std::uint64_t word;
     std::memcpy(&word, at, 8);
     const std::uint64_t low = word & ~kHigh;
     const std::uint64_t from_a = low + (0x80 - 'A') * kOnes, past_z = low + (0x80 - 'Z' - 1) * kOnes;
-    word |= ((from_a & ~past_z & ~word & kHigh) >> 2);
+    word |= (from_a & ~past_z & ~word & kHigh) >> 2;
     std::memcpy(at, &word, 8);
   }
   for (; left > 0; --left, ++at) *at = to_lower(*at);
 }
 
+std::string_view without_dot(std::string_view host) {
+  if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
+  return host;
+}
+
+void append_lower(std::string& out, std::string_view host) {
+  const std::size_t start = out.size();
+  out.append(without_dot(host));
+  lower_in_place(out.data() + start, out.size() - start);
+}
+
+bool has_percent(std::string_view text) { return text.find('%') != std::string_view::npos; }
+
 void append_spelled(std::string& out, std::string_view text) {
-  if (text.find('%') == std::string_view::npos) out.append(text);
-  else http::append_normalized(out, text);
+  if (has_percent(text)) http::append_normalized(out, text);
+  else out.append(text);
 }
 
 // --- Query rules --------------------------------------------------------------------------------------------------------
@@ -151,6 +159,26 @@ Sizes append_resource(std::string& out, std::string_view host, std::string_view 
   return {path_start - start, query_start - path_start, out.size() - query_start};
 }
 
+// The same for what is spelled normally already and has no query rules: nearly every request. One look at the length, then
+// plain copies behind the prefix.
+Sizes write_plain(std::string& scratch, std::string_view host, std::string_view path, std::string_view query,
+                  bool has_query) {
+  host = without_dot(host);
+  const Sizes sizes{host.size(), path.size(), has_query ? query.size() + 1 : 0};
+  scratch.resize(sizeof(Prefix) + sizes.host + sizes.path + sizes.query);
+  char* at = scratch.data() + sizeof(Prefix);
+  std::memcpy(at, host.data(), sizes.host);
+  lower_in_place(at, sizes.host);
+  at += sizes.host;
+  std::memcpy(at, path.data(), sizes.path);
+  if (has_query) {
+    at += sizes.path;
+    *at = '?';
+    if (!query.empty()) std::memcpy(at + 1, query.data(), query.size());
+  }
+  return sizes;
+}
+
 void append_part(std::string& out, char kind, std::string_view name, const std::optional<std::string_view>& value) {
   const std::uint32_t sizes[2] = {static_cast<std::uint32_t>(name.size()),
                                   static_cast<std::uint32_t>(value ? value->size() + 1 : 0)};
@@ -213,14 +241,20 @@ std::optional<Prefix> read_prefix(std::string_view key) {
 
 KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std::string_view canonical_host,
                   const config::CacheRules& rules, std::string& scratch) {
-  const auto [host, port] = split(request.authority);
+  const auto [asked_host, port] = split(request.authority);
+  const std::string_view host = canonical_host.empty() ? asked_host : canonical_host;
   Prefix prefix;
   prefix.scheme = scheme.size() == 5;                   // "https"
-  prefix.port = port_number(port, prefix.scheme != 0);
-  scratch.clear();
-  scratch.append(reinterpret_cast<const char*>(&prefix), sizeof prefix);
-  const Sizes sizes = append_resource(scratch, canonical_host.empty() ? host : canonical_host, request.path,
-                                      request.query, request.has_query, rules);
+  prefix.port = port.empty() ? 0 : port_number(port, prefix.scheme != 0);
+  const bool plain = !host.empty() && !request.path.empty() && !has_percent(request.path) &&
+                     (!request.has_query || (!has_percent(request.query) && !has_query_rules(rules)));
+  Sizes sizes;
+  if (plain) {
+    sizes = write_plain(scratch, host, request.path, request.query, request.has_query);
+  } else {
+    scratch.assign(sizeof prefix, '\0');
+    sizes = append_resource(scratch, host, request.path, request.query, request.has_query, rules);
+  }
   prefix.host_bytes = static_cast<std::uint32_t>(sizes.host);
   prefix.path_bytes = static_cast<std::uint32_t>(sizes.path);
   prefix.query_bytes = static_cast<std::uint32_t>(sizes.query);

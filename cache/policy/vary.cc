@@ -27,8 +27,26 @@ constexpr std::array<std::string_view, 16> kCodings{
     "br, gzip, zstd, identity;q=0",
 };
 
+// What browsers send: well-known names in lower case, without weights. nullopt: to be read properly.
+std::optional<unsigned> plain_codings(std::string_view value) {
+  unsigned accepted = 0;
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find(','), value.size());
+    const std::string_view coding = trim_ows(value.substr(0, end));
+    value.remove_prefix(std::min(end + 1, value.size()));
+    if (coding == "gzip") accepted |= kGzip;
+    else if (coding == "br") accepted |= kBrotli;
+    else if (coding == "zstd") accepted |= kZstd;
+    else if (coding != "deflate") return std::nullopt;
+  }
+  return accepted;
+}
+
 // RFC 9110 §12.5.3: the set of codings that are acceptable, weights above 0 being alike; nullopt where it is malformed.
 std::optional<unsigned> acceptable_codings(const http::Fields& request) {
+  if (request.count(FieldId::accept_encoding) == 1) {
+    if (const auto plain = plain_codings(request.get(FieldId::accept_encoding))) return plain;
+  }
   unsigned named = 0, accepted = 0;
   std::optional<bool> others;                   // "*"
   const auto note = [&](unsigned coding, bool yes) {
