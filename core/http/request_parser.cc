@@ -15,6 +15,7 @@ namespace {
 using detail::fault_of_byte;
 using detail::LineState;
 
+constexpr std::ptrdiff_t kMethodBytes = 32;  // longer than any registered one (longest: 17)
 constexpr int kEmptyLines = 4;             // before a request line (RFC 9112 §2.2)
 
 constexpr std::uint64_t kChecked = field_bit(FieldId::host) | field_bit(FieldId::content_length) |
@@ -72,6 +73,7 @@ LineState read_request_line(const char*& p, const char* end, std::size_t target_
   else p = bytes::skip(p, end, bytes::kToken);
   if (p == end) return LineState::need_more;
   if (*p != ' ' || p == method) return failed(fault, fault_of_byte(*p, ParseFault::bad_method));
+  if (p - method > kMethodBytes) return failed(fault, ParseFault::bad_method);
   head.method_name = {method, static_cast<std::size_t>(p - method)};
   head.method = method_of(head.method_name);
 
@@ -124,12 +126,9 @@ std::optional<ParseFault> finish(RequestHead& head, const ConnectionFacts& facts
   const Fields& fields = head.fields;
   if (!fields.has(FieldId::host)) {
     if (head.minor > 0) return ParseFault::missing_host;
-  } else if (head.form == TargetForm::absolute) {
-    // The target would win (RFC 9112 §3.2.2), but a peer behind us may think otherwise.
-    const auto host = parse_host_port(fields.get(FieldId::host));
-    const auto target = parse_host_port(head.authority);
-    if (!host || !target || !same_authority(*host, *target, head.scheme)) return ParseFault::bad_host;
   }
+  // Host beside an absolute-form target is checked as any Host and then ignored: the target's authority stands over it, and
+  // what is forwarded carries that alone (RFC 9112 §3.2.2).
   if (fields.has(FieldId::transfer_encoding)) {
     if (const auto fault = facts.check_transfer_encoding(fields, head.minor)) return fault;
     head.framing = Framing::chunked;

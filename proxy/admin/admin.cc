@@ -94,6 +94,8 @@ std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_vie
   switch (check_entry(head, config->admin.token, peer == "unix")) {
     case Entry::allowed: break;
     case Entry::no_token: {
+      // Balancers look here, and can carry no token; nothing is told that they do not see anyway.
+      if (head.method == http::Method::get && (head.path == "/healthz" || head.path == "/readyz")) return std::nullopt;
       Answer answer = problem(401, "The admin API wants its bearer token (admin.token).");
       answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"davenport admin\"");
       return answer;

@@ -93,7 +93,8 @@ class Exchange {
   // the connection counts as one of its server's: keep it while the tunnel is open.
   net::StreamPtr take_stream(std::string& leftover);
 
-  // The connection will be closed, never pooled (the client has gone, a body is not wanted).
+  // The connection will be closed, never pooled (the client has gone, a body is not wanted). Another coroutine that waits in
+  // this exchange is resumed at once, inside this call, and may end it.
   void abandon();
 
   const Timings& timings() const;

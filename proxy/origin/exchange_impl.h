@@ -50,7 +50,11 @@ class Exchange::Impl {
   const http::Fields& trailers() const { return trailers_; }
   const Timings& timings() const { return timings_; }
   std::string server() const { return member_ != nullptr ? member_->text : std::string(); }
-  void abandon() { abandoned_ = true; }
+  // Whoever waits in this exchange is resumed with a failure: nobody waits for what nobody wants.
+  void abandon() {
+    abandoned_ = true;
+    if (connection_ != nullptr && connection_->stream != nullptr) connection_->stream->cancel();
+  }
 
  private:
   enum class Phase : std::uint8_t { idle, awaiting, answering, done, tunnel };

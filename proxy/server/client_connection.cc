@@ -47,11 +47,24 @@ SteadyTime ClientConnection::wait_deadline(SteadyTime now) const {
 
 net::Task<void> ClientConnection::run(ClientConnection* self) {
   ClientConnection& me = *self;
-  const std::string counted_address = me.peer_.address;
   if (me.proxy_protocol_) {
     const bool welcome = co_await me.read_proxy_header();
     if (!welcome) me.broken_ = true;
+    const std::uint32_t per_address = me.head_limits_of_->config->limits.connections_per_address;
+    if (welcome && per_address != 0) {
+      me.by_address_ = me.worker_.shared().connections.enter_address(me.peer_.address, per_address);
+      if (!me.by_address_) {
+        me.worker_.metrics().connections_refused.add();
+        me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+        Account account;
+        append_own_answer(*me.pending_, nullptr, {503, "Too many connections from this address.", "Retry-After: 1\r\n"},
+                          *me.head_limits_of_, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+        me.keep_alive_ = false;
+        static_cast<void>(co_await me.drain());
+      }
+    }
   }
+  const std::string counted_address = me.peer_.address;
   while (me.keep_alive_ && !me.broken_) {
     if (me.starved_) {
       me.idle_ = me.input_.empty();

@@ -34,10 +34,12 @@ bool Flight::append(std::string_view bytes) {
   return true;
 }
 
-void Flight::complete(std::shared_ptr<const FlightHead> head, store::StoredPtr stored, int origin_status, bool revalidated) {
+void Flight::complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, int origin_status,
+                      bool revalidated) {
   std::unique_lock lock(mutex_);
   view_.stage = Stage::complete;
   if (head != nullptr) view_.head = std::move(head);
+  if (fill != nullptr) view_.fill = std::move(fill);
   view_.stored = std::move(stored);
   view_.origin_status = origin_status;
   view_.revalidated = revalidated;

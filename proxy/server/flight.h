@@ -66,7 +66,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   // Leader. Each wakes the followers.
   void stream(std::shared_ptr<const FlightHead> head, store::FillPtr fill);
   bool append(std::string_view bytes);        // false: no room; nothing was added
-  void complete(std::shared_ptr<const FlightHead> head, store::StoredPtr stored, int origin_status, bool revalidated);
+  void complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, int origin_status,
+                bool revalidated);
   void fail(origin::Failure failure);
   void serve_stale(store::StoredPtr stored, policy::Reason reason, int origin_status);
   void release();

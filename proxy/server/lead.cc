@@ -61,7 +61,7 @@ void land(Worker& worker, const Landing& landing) {
   }
   worker.metrics().storing[static_cast<std::size_t>(storing)].add();
   if (put != store::PutResult::stored) stored.reset();
-  landing.flight->complete(landing.head, std::move(stored), head.status, false);
+  landing.flight->complete(landing.head, landing.fill, std::move(stored), head.status, false);
   worker.shared().flights.remove(*landing.flight);
 }
 
@@ -120,7 +120,7 @@ net::Task<void> pump(Worker& worker, std::unique_ptr<origin::Exchange> exchange,
     land(worker, landing);
   } else {
     worker.metrics().storing[static_cast<std::size_t>(policy::Storing::too_large)].add();
-    flight.complete(landing.head, {}, landing.head->status, false);
+    flight.complete(landing.head, landing.fill, {}, landing.head->status, false);
   }
 }
 
@@ -167,7 +167,7 @@ void land_304(Worker& worker, Request& request, Flight& flight, const http::Resp
     worker.shared().store.erase(*old);
   }
   worker.metrics().storing[static_cast<std::size_t>(verdict.ok() ? policy::Storing::updated : verdict.storing)].add();
-  flight.complete(nullptr, result ? std::move(result) : old, 304, true);
+  flight.complete(nullptr, nullptr, result ? std::move(result) : old, 304, true);
   worker.shared().flights.remove(flight);
 }
 
@@ -282,7 +282,8 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     led.storing = verdict.storing;
     // An answer that replaces what is stored, and may not be stored itself, ends it (RFC 9111 §4.3.3); an error does not.
     if (request.stored && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
-    if (policy::worth_remembering(verdict.storing)) remember_uncacheable(worker, request, *flight, times.response_time);
+    // A marker takes the place of what lies under the same selector: an error leaves that alone.
+    if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, times.response_time);
     worker.shared().flights.remove(*flight);
     flight->release();
     led.head = &response;

@@ -49,8 +49,12 @@ net::Task<void> pump_body(BodyPump& pump) {
     }
   }
   pump.running = false;
-  // A body that will not come whole ends the exchange, so that nobody waits for an answer to half a request.
-  if (pump.fault != BodyReader::Fault::none) pump.exchange.abandon();
+  if (pump.fault != BodyReader::Fault::none && !pump.finished.waiting()) {
+    // A body that will not come whole ends the exchange, so that nobody waits for an answer to half a request. That resumes
+    // relay(), which may end there and take `pump` with it: nothing of it is touched any more.
+    pump.exchange.abandon();
+    co_return;
+  }
   pump.finished.notify();
 }
 
@@ -186,6 +190,8 @@ void append_failure(ClientConnection& client, const Request& request, const orig
   };
   OwnAnswer own;
   own.status = origin::name_of(failure.kind).status;
+  // What is stored may not be used without its origin, and that is out of reach (RFC 9111 §5.2.2.2): 504, not 502.
+  if (own.status == 502 && request.stored && !request.stored->marker()) own.status = 504;
   own.sentence = kSentences[static_cast<std::size_t>(failure.kind)];
   own.failure = failure.kind;
   own.request_id = request.id;

@@ -20,6 +20,8 @@ class ConnectionCount {
   // False: over a limit, nothing was counted. per_address 0: no limit, and addresses are not counted at all.
   bool enter(const std::string& address, std::uint32_t most, std::uint32_t per_address);
   void leave(const std::string& address, bool by_address);
+  // For an address that is known only later (the PROXY protocol), of a connection that has entered without one.
+  bool enter_address(const std::string& address, std::uint32_t per_address);
   std::uint32_t open() const { return open_.load(std::memory_order_relaxed); }
 
  private:

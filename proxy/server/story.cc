@@ -54,7 +54,7 @@ bool answer_itself(ClientConnection& client, Request& request, Account& account)
     own(client, request, {413, "The request's body is larger than this server takes (limits.body)."}, account);
     return true;
   }
-  if (head.form == http::TargetForm::asterisk) {
+  if (head.form == http::TargetForm::asterisk && request.route == nullptr) {
     if (has_body) client.close_after_this();
     own(client, request, {204, "", kAllow}, account);
     return true;

@@ -20,13 +20,15 @@ bool ConnectionCount::enter(const std::string& address, std::uint32_t most, std:
     open_.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
-  if (per_address == 0) return true;
+  if (per_address == 0 || enter_address(address, per_address)) return true;
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool ConnectionCount::enter_address(const std::string& address, std::uint32_t per_address) {
   const std::scoped_lock lock(mutex_);
   std::uint32_t& count = by_address_[address];
-  if (count >= per_address) {
-    open_.fetch_sub(1, std::memory_order_relaxed);
-    return false;
-  }
+  if (count >= per_address) return false;
   ++count;
   return true;
 }

@@ -234,19 +234,15 @@ TEST_CASE("fields in trailers do not become fields of the request") {
 }
 
 TEST_CASE("a cache key cannot be forged with what a target may hold") {
-  Target target;
-  target.origin.on("GET", "/k*").reply([](const SeenRequest& request) {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "*").reply([](const SeenRequest& request) {
     return Reply{200, {{"cache-control", "max-age=60"}}, request.field("host") + request.target};
   });
   for (const char* path : {"/k", "/k?", "/k?a", "/k?a=1&b=2", "/k?b=2&a=1", "/k%3fa", "/k/a", "/k/../k", "//k", "/k;a", "/K"}) {
     CAPTURE(path);
-    if (std::string_view(path) == "//k" || std::string_view(path) == "/K") {
-      target.origin.on("GET", path).reply([](const SeenRequest& request) {
-        return Reply{200, {{"cache-control", "max-age=60"}}, request.field("host") + request.target};
-      });
-    }
-    CHECK(target.proxy.get(path).body == kHost + std::string(path));
-    CHECK(target.proxy.get(path).body == kHost + std::string(path));
+    CHECK(proxy.get(path).body == kHost + std::string(path));
+    CHECK(proxy.get(path).body == kHost + std::string(path));
   }
 }
 

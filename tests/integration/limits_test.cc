@@ -157,11 +157,14 @@ TEST_CASE("connections of one address can be limited") {
   Client first = proxy.client(), second = proxy.client(), third = proxy.client();
   first.send("PROXY TCP4 192.0.2.1 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
   CHECK(first.read().status == 200);
-  // The limit is that of the connection's own address: a PROXY header is not yet known when it is accepted.
-  second.send("PROXY TCP4 192.0.2.2 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
+  // The limit is that of the client that the PROXY header names, not of the balancer that sends it.
+  second.send("PROXY TCP4 192.0.2.1 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
   CHECK(second.read().status == 200);
-  third.send("PROXY TCP4 192.0.2.3 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
+  third.send("PROXY TCP4 192.0.2.1 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
   CHECK(third.read().status == 503);
+  Client other = proxy.client();
+  other.send("PROXY TCP4 192.0.2.2 127.0.0.1 5000 80\r\n" + request_bytes("GET", "/a"));
+  CHECK(other.read().status == 200);
 }
 
 TEST_CASE("a connection can be limited to a number of requests, and says so on the last") {

@@ -133,7 +133,10 @@ TEST_CASE("SIGINT ends it as well, and a second SIGTERM does not kill it half wa
 TEST_CASE("each request is one line of the access log, with reason, storing, age and origin, as JSON") {
   Origin origin;
   const TempDir dir;
-  Proxy proxy(config_for(origin).add("log.access", "format = \"json\"").add("log.access", "path = \"" + dir.file("access.log") + "\""));
+  Proxy proxy(config_for(origin)
+                  .add("log.access", "format = \"json\"")
+                  .add("log.access", "path = \"" + dir.file("access.log") + "\"")
+                  .add("", "workers = 1"));        // the lines of several workers are in no order
   origin.on("GET", "/a?x=1").reply(200, kFresh, "body");
   proxy.get("/a?x=1", {{"user-agent", "test \"quoted\" \xff"}, {"referer", "http://ref.test/"}});
   proxy.get("/a?x=1");

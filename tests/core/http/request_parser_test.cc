@@ -164,7 +164,7 @@ TEST_CASE("values keep their inside, lose the white space around them, and may b
   CHECK(said.find("A=\nB=\nC=x\nD=\xc3\xa9 \"a, b\"\n") != std::string::npos);
 }
 
-TEST_CASE("Host is needed, single, valid and that of an absolute target (RFC 9112 §3.2)") {
+TEST_CASE("Host is needed, single and valid, and an absolute target stands over it (RFC 9112 §3.2, §3.2.2)") {
   struct Row { std::string_view bytes, fault; };
   for (const Row& row : {
            Row{"GET / HTTP/1.1\r\n\r\n", "missing_host"}, Row{"GET / HTTP/1.1\r\nHosts: a\r\n\r\n", "missing_host"},
@@ -180,16 +180,14 @@ TEST_CASE("Host is needed, single, valid and that of an absolute target (RFC 911
            Row{"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "bad_host"},
            Row{"GET / HTTP/1.1\r\nHost: [::g]\r\n\r\n", "bad_host"},
            Row{"GET / HTTP/1.1\r\nHost: a#\r\n\r\n", "bad_host"}, Row{"GET / HTTP/1.0\r\nHost: ?\r\n\r\n", "bad_host"},
-           Row{"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "bad_host"},
-           Row{"GET http://a/ HTTP/1.1\r\nHost: a:81\r\n\r\n", "bad_host"},
-           Row{"GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n", "bad_host"},
-           Row{"GET http://a/ HTTP/1.0\r\nHost: b\r\n\r\n", "bad_host"},
+           Row{"GET http://a/ HTTP/1.1\r\nHost: u@a\r\n\r\n", "bad_host"},
            Row{"GET http://a/ HTTP/1.1\r\n\r\n", "missing_host"}}) {
     CAPTURE(row.bytes);
     CHECK(parse(row.bytes) == error(row.fault));
   }
   CHECK(parse("GET / HTTP/1.0\r\n\r\n") == "done 18: GET origin /\n[][][/][]\nnone\n1.0");
   CHECK(parse("GET http://a/ HTTP/1.0\r\n\r\n").find("[http][a][/]") != std::string::npos);
+  CHECK(parse("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n").find("[http][a][/]") != std::string::npos);
 }
 
 TEST_CASE("a body is delimited by one Content-Length or one chunked, and by nothing doubtful (RFC 9112 §6)") {
@@ -334,79 +332,6 @@ TEST_CASE("an unfinished head asks for more, wherever it ends") {
     CAPTURE(size);
     CHECK(parse(head.substr(0, size)) == "need_more");
   }
-}
-
-TEST_CASE("a fault is found with the first byte that shows it, not at the end of the head") {
-  RequestParser parser(kLimits);
-  RequestHead head;
-  CHECK(parser.parse("GET / HTTP/1.1\r\nHost: a\r\nX: b", head).state == ParseState::need_more);
-  const ParseResult result = parser.parse("GET / HTTP/1.1\r\nHost: a\r\nX: b\n", head);
-  CHECK(result.state == ParseState::error);
-  CHECK(result.fault == ParseFault::bare_lf);
-}
-
-TEST_CASE("pipelined requests are parsed one behind the other by the same parser and head") {
-  const std::string one = with("Content-Length: 0\r\nExpect: 100-continue\r\n"), two = with("", "GET /2 HTTP/1.0");
-  const std::string both = one + two;
-  RequestParser parser(kLimits);
-  RequestHead head;
-  const ParseResult first = parser.parse(both, head);
-  REQUIRE(first.state == ParseState::done);
-  CHECK(first.consumed == one.size());
-  const ParseResult second = parser.parse(std::string_view(both).substr(first.consumed), head);
-  REQUIRE(second.state == ParseState::done);
-  CHECK(test::describe(head) == "GET origin /2\n[][a][/2][]\nnone\nHost=a\n1.0");
-}
-
-TEST_CASE("views follow when the buffer moves between calls, whether the caller rebases or the parser does") {
-  const std::string text = with("X: y\r\nZ: w\r\n");
-  for (const bool caller_rebases : {false, true}) {
-    CAPTURE(caller_rebases);
-    RequestParser parser(kLimits);
-    RequestHead head;
-    std::string old = text.substr(0, text.size() - 4);
-    REQUIRE(parser.parse(old, head).state == ParseState::need_more);
-    const std::string moved = text;
-    if (caller_rebases) head.rebase(old.data(), old.size(), moved.data());
-    REQUIRE(parser.parse(moved, head).state == ParseState::done);
-    old.assign(old.size(), '!');
-    CHECK(test::content_of(head) == "POST origin /\n[][a][/][]\nnone\nHost=a\nX=y\nZ=w\n");
-  }
-}
-
-TEST_CASE("a head that was cleared or exchanged between calls is begun anew") {
-  const std::string text = with("X: y\r\n");
-  RequestParser parser(kLimits);
-  RequestHead head, other;
-  REQUIRE(parser.parse(std::string_view(text).substr(0, 30), head).state == ParseState::need_more);
-  REQUIRE(parser.parse(text, other).state == ParseState::done);
-  CHECK(test::content_of(other) == "POST origin /\n[][a][/][]\nnone\nHost=a\nX=y\n");
-}
-
-TEST_CASE("after an error or a reset the parser starts anew") {
-  RequestParser parser(kLimits);
-  RequestHead head;
-  CHECK(parser.parse("GET / HTTP/1.1\r\nHost: a\r\nX\r\n", head).state == ParseState::error);
-  CHECK(parser.parse(with("", "GET / HTTP/1.1"), head).state == ParseState::done);
-  CHECK(parser.parse("GET / HTTP/1.1\r\nHost: a\r\n", head).state == ParseState::need_more);
-  parser.reset();
-  CHECK(parser.parse(with("", "PUT / HTTP/1.1"), head).state == ParseState::done);
-  CHECK(head.method == Method::put);
-}
-
-TEST_CASE("a head of 32 KiB that drips in byte by byte costs each byte a few looks, not one for each call") {
-  // Counted in time would be flaky: what is asserted is that it ends. A quadratic parser takes minutes here under ASan.
-  const HeadLimits limits{.head_bytes = 512 * 1024};
-  std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";
-  for (int i = 0; i < 90; ++i) text.append("X-Name: ").append(5000, 'v').append("\r\n");
-  text.append("\r\n");
-  RequestParser parser(limits);
-  RequestHead head;
-  ParseResult result;
-  for (std::size_t size = 1; size <= text.size(); ++size) result = parser.parse(std::string_view(text).substr(0, size),
-      head);
-  CHECK(result.state == ParseState::done);
-  CHECK(head.fields.size() == 91);
 }
 
 TEST_CASE("what was parsed and is written again parses to the same") {
