@@ -57,16 +57,16 @@ int main(int argc, char** argv) {
   cli::AdminAccess admin;
   cli::PurgeOptions purging;
   CLI::App* const purge = app.add_subcommand(
-      "purge",
-      "Take responses out of the cache of a running proxy. Nothing that was hit is served once this returns.\n"
+      "purge", "Take responses out of the cache of a running proxy. Nothing that was hit is served once this returns.");
+  purge->footer(
       "  davenport purge --url http://shop.test/milk       one page: all its variants, whatever scheme and port\n"
       "  davenport purge --tag dairy --tag cheese          all that the origin tagged (Surrogate-Key, Cache-Tag)\n"
       "  davenport purge --prefix http://shop.test/img/    all below a path\n"
       "  davenport purge --all --soft                      everything is stale, and served while it is fetched anew");
   add_admin_options(*purge, admin);
   CLI::Option_group* const what = purge->add_option_group("what", "what to purge: one of these");
-  what->add_option("--url", purging.urls, "a URL; may be repeated")->type_name("URL");
-  what->add_option("--tag", purging.tags, "a tag; may be repeated")->type_name("TAG");
+  what->add_option("--url", purging.urls, "one or more URLs")->type_name("URL");
+  what->add_option("--tag", purging.tags, "one or more tags")->type_name("TAG");
   what->add_option("--prefix", purging.prefix, "the beginning of URLs")->type_name("URL");
   what->add_flag("--all", purging.all, "everything");
   what->require_option(1);
@@ -77,12 +77,12 @@ int main(int argc, char** argv) {
 
   cli::ExplainOptions explaining;
   CLI::App* const explain = app.add_subcommand(
-      "explain",
-      "Say what is stored for a URL, and what a request for it would get now.\n"
+      "explain", "Say what is stored for a URL, and what a request for it would get now.");
+  explain->footer(
       "  davenport explain http://shop.test/milk --field 'Accept-Encoding: gzip' --field 'Cookie: theme=dark'");
   explain->add_option("URL", explaining.url, "as a client would ask for it")->required()->type_name("");
   add_admin_options(*explain, admin);
-  explain->add_option("--field", explaining.fields, "a field of the request; may be repeated")->type_name("'Name: value'");
+  explain->add_option("--field", explaining.fields, "a field of the request; may be repeated")->type_name("'Name: value'")->allow_extra_args(false);
   explain->add_option("--method", explaining.method, "of the request")->type_name("METHOD");
   explain->add_flag("--json", explaining.json, "print JSON instead of text");
 
