@@ -215,6 +215,13 @@ std::optional<std::string_view> compared_value(std::string_view name, const http
   return std::string_view(out).substr(start);
 }
 
+// The same under a route's rules: an origin that never gets a Cookie can't have chosen by it.
+std::optional<std::string_view> chosen_by(std::string_view name, const http::Fields& request, const config::CacheRules& rules,
+                                          std::string& out) {
+  if (rules.strip_cookies && name == "cookie") return std::nullopt;
+  return compared_value(name, request, out);
+}
+
 // --- Selector --------------------------------------------------------------------------------------------------------
 // For each name: u16 size and bytes; u32 size of the value + 1, or 0 where the field is absent, and bytes; u16 size and bytes
 // of the Content-Language that may stand in for it.
@@ -296,7 +303,7 @@ std::string make_selector(const http::Fields& response, const http::Fields& requ
   std::string selector, scratch;
   for (const std::string& name : varying_names(response)) {
     scratch.clear();
-    const auto value = compared_value(name, request, scratch);
+    const auto value = chosen_by(name, request, rules, scratch);
     append_size16(selector, name.size());
     selector.append(name);
     append_size32(selector, value ? value->size() + 1 : 0);
@@ -318,7 +325,7 @@ bool selector_matches(std::string_view selector, const http::Fields& request, co
     const std::string_view language = reader.bytes(reader.size<std::uint16_t>());
     if (reader.failed() || name.empty()) return false;
     scratch.clear();
-    const auto value = compared_value(name, request, scratch);
+    const auto value = chosen_by(name, request, rules, scratch);
     const bool same = value ? size > 0 && *value == stored : size == 0;
     if (same) continue;
     if (!rules.content_language || language.empty() || !likes_best(request, language)) return false;

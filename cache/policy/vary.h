@@ -8,7 +8,8 @@
 //   Accept-Encoding   the codings of {br, gzip, zstd, identity} that the client takes: normalized_accept_encoding();
 //   Accept-Language   lower case, no optional white space, equal weights sorted: normalized_accept_language();
 //   others            lines combined, optional white space around commas dropped, empty members too. A value of a field
-//                     that is no list (User-Agent, Cookie, dates ...) is compared as it came.
+//                     that is no list (User-Agent, Cookie, dates ...) is compared as it came;
+//   Cookie            counts as absent with the route's strip_cookies: the origin never gets one.
 #pragma once
 #include <string>
 #include <string_view>

@@ -1,5 +1,6 @@
 // tests/cache/policy/heads.h: heads out of literals, so that a test's table is all that there is to read.
 #pragma once
+#include <algorithm>
 #include <cstdlib>
 #include <initializer_list>
 #include <string>
@@ -44,7 +45,7 @@ inline void add_lines(http::Fields& out, std::string_view text) {
         written += value[i];
         continue;
       }
-      const std::size_t close = value.find('}', i);
+      const std::size_t close = std::min(value.find('}', i), value.size() - 1);
       written += date(std::atol(std::string(value.substr(i + 1, close - i - 1)).c_str()));
       i = close;
     }

@@ -64,6 +64,17 @@ TEST_CASE("a stored response matches a request whose nominated fields are the sa
   }
 }
 
+TEST_CASE("where the route strips cookies, Vary: Cookie chooses nothing: the origin never gets one") {
+  config::CacheRules rules;
+  rules.strip_cookies = true;
+  const auto answer = lines("Vary: Cookie");
+  std::string scratch;
+  const auto selector = make_selector(answer, lines("Cookie: a=1"), rules);
+  CHECK(selector == make_selector(answer, lines(""), rules));
+  CHECK(selector_matches(selector, lines("Cookie: b=2"), rules, scratch));
+  CHECK_FALSE(selector_matches(make_selector(answer, lines("Cookie: a=1"), {}), lines("Cookie: b=2"), {}, scratch));
+}
+
 TEST_CASE("the same choice has the same selector, however Vary is written") {
   const auto request = lines("Foo: 1\nBar: 2");
   const auto selector = make_selector(lines("Vary: Foo, Bar"), request, {});
