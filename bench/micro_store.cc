@@ -15,7 +15,8 @@ namespace {
 struct Name {
   std::string bytes;
   policy::KeyParts parts;
-  explicit Name(std::size_t number) : bytes("http|shop.example/products/" + std::to_string(1'000'000'000'000 + number)) {
+  explicit Name(std::size_t number)
+      : bytes("http|shop.example/products/" + std::to_string(1'000'000'000'000 + number)) {
     const std::string_view resource = std::string_view(bytes).substr(5);
     parts = {bytes, resource, hash128(bytes, process_seed()), hash128(resource, process_seed())};
   }

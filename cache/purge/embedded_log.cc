@@ -15,9 +15,13 @@ Result<Receipt> EmbeddedLog::record(const Request& request) {
   if (request.targets.size() > names_limit_ / 2) {
     return Error{"a purge may name at most " + std::to_string(names_limit_ / 2) + " things at once"};
   }
-  if (request.id.size() > kMaxIdBytes) return Error{"a purge's id has at most " + std::to_string(kMaxIdBytes) + " bytes"};
+  if (request.id.size() > kMaxIdBytes) {
+    return Error{"a purge's id has at most " + std::to_string(kMaxIdBytes) + " bytes"};
+  }
   for (const Target& target : request.targets) {
-    if (target.kind != Kind::all && target.name.empty()) return Error{"a purge's name is empty; use \"all\" for everything"};
+    if (target.kind != Kind::all && target.name.empty()) {
+      return Error{"a purge's name is empty; use \"all\" for everything"};
+    }
   }
 
   const std::lock_guard lock(mutex_);

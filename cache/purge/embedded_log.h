@@ -31,12 +31,12 @@ class EmbeddedLog final : public Log {
   Result<Receipt> record(const Request& request) override;
   policy::PurgeState check(const Names& names, Position since) const override;
 
-  // Told of each purge in the order of positions, under the log's lock, before record() returns: it must be short and must
-  // not call record(). One listener (the sweeper); an empty function ends it.
+  // Told of each purge in the order of positions, under the log's lock, before record() returns: it must be short and
+  // must not call record(). One listener (the sweeper); an empty function ends it.
   void on_record(std::function<void(Position, const Request&)> listener);
 
-  // Every response in the store has been checked at `through` or later. Names up to it may be forgotten: while less than
-  // half of the room is used they are kept, for the sake of fills that began before them.
+  // Every response in the store has been checked at `through` or later. Names up to it may be forgotten: while less
+  // than half of the room is used they are kept, for the sake of fills that began before them.
   void walked(Position through);
 
   std::size_t remembered_names() const { return index_.size(); }

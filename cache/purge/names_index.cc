@@ -61,7 +61,8 @@ void NamesIndex::record(const Request& request, Position position) {
 
 bool NamesIndex::may_hit(const Names& names, Position since) const {
   constexpr auto acquire = std::memory_order_acquire;
-  if (last_prefix_.load(acquire) > since || (*url_filter_)[slot_of(names.resource_hash)].load(acquire) > since) return true;
+  if (last_prefix_.load(acquire) > since) return true;
+  if ((*url_filter_)[slot_of(names.resource_hash)].load(acquire) > since) return true;
   for (std::size_t i = 0; i < names.tag_count; ++i) {
     if ((*tag_filter_)[slot_of(names.tags[i])].load(acquire) > since) return true;
   }

@@ -1,8 +1,8 @@
 // cache/purge/names_index.h: which purge hits a response: names to the last positions at which they were purged.
 //     if (index.newest(Kind::url) > since) …            // the cheap question first: a load
 //     Hit hit = index.find(names, since);
-// Shape   a filter of last positions by hash for URLs and tags (no lock: a few loads say "nothing newer" for nearly all),
-//         then exact tables; a prefix is looked up by its length and hash, one hash for each length in use.
+// Shape   a filter of last positions by hash for URLs and tags (no lock: a few loads say "nothing newer" for nearly
+//         all), then exact tables; a prefix is looked up by its length and hash, one hash for each length in use.
 // Bound   names_limit; forget_through() makes room by raising the floors: below a floor everything counts as purged.
 // Thread  any number of readers; record() and forget_through() by one thread at a time (the log's lock).
 #pragma once

@@ -1,8 +1,5 @@
 #include "cache/purge/sweeper.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
@@ -111,7 +108,7 @@ void Sweeper::add(Position position, const Request& request) {
 }
 
 void Sweeper::run() {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);   // of this thread: workers come first
+  // Not at a lower priority: a sweeper that is put aside while it holds a shard's lock holds up the workers that want it.
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (recorded_ == swept_) {
@@ -135,8 +132,8 @@ void Sweeper::run() {
   }
 }
 
-// What only a purge of after `through` hits stays for the walk that counts it. In a flood, when not all are counted, the
-// log alone decides.
+// What only a purge of after `through` hits stays for the walk that counts it. In a flood, when not all are counted,
+// the log alone decides.
 void Sweeper::sweep(const std::vector<Pending>& pending, Position through, bool all_counted) {
   Batch batch(pending);
   walk_([&](const Names& names, Position checked_at) -> Verdict {

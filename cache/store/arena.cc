@@ -32,8 +32,8 @@ void* map_region(std::uint64_t bytes) {
 
 }  // namespace
 
-// What lies in a page. A free run is described at its first page and, for the neighbour behind it, its length also at its
-// last; a slab at its first. Pages inside a taken run all say so, because any of them may become an edge.
+// What lies in a page. A free run is described at its first page and, for the neighbour behind it, its length also at
+// its last; a slab at its first. Pages inside a taken run all say so, because any of them may become an edge.
 struct Arena::PageInfo {
   std::uint8_t state : 3;
   std::uint8_t trimmed : 1;        // free run: its memory was given back already
@@ -66,7 +66,7 @@ std::size_t Arena::held_bytes(std::size_t bytes) {
 }
 
 std::size_t Arena::bin_of(std::uint32_t pages) {
-  return pages <= 16 ? pages : 12 + static_cast<std::size_t>(std::bit_width(pages));   // 17 to 31: 17; 32 to 63: 18; ...
+  return pages <= 16 ? pages : 12 + static_cast<std::size_t>(std::bit_width(pages));  // 17 to 31: 17; 32 to 63: 18; ...
 }
 
 Arena::Arena(std::uint64_t capacity_bytes) {
@@ -209,8 +209,8 @@ void Arena::unlink_free(std::uint32_t page) {
   }
 }
 
-// Takes the first `wanted` pages of the free run at `page`. The rest goes to the head of its list, so that runs asked for
-// one after the other lie one behind the other.
+// Takes the first `wanted` pages of the free run at `page`. The rest goes to the head of its list, so that runs asked
+// for one after the other lie one behind the other.
 Arena::Run Arena::cut(std::uint32_t page, std::uint32_t wanted) {
   const std::uint32_t have = info_[page].run_pages;
   const bool trimmed = info_[page].trimmed;

@@ -1,11 +1,12 @@
 // cache/store/arena.h: the memory of the store: one mapped region, cut into 4 KiB pages, and nothing outside it.
 //     Arena::Run run = arena.allocate_run(16);        // up to 16 pages that lie together, as many as there are
 //     void* piece = arena.allocate(872);              // one piece; small ones share a slab of their size
-// Why     general allocators grew to twice the budget when object sizes shifted; here used_bytes() counts whole pages, so
-//         what is promised is what the process holds. Freed pages join their free neighbours; an empty slab is pages again.
+// Why     general allocators grew to twice the budget when object sizes shifted; here used_bytes() counts whole pages,
+//         so what is promised is what the process holds. Freed pages join their free neighbours; an empty slab is pages
+//         again.
 // Shape   pages carry 16 bytes of description each, kept apart from them and charged. Free runs lie in lists by length
-//         (1 to 16 exactly, then by powers of two). Slabs: sizes in steps of 16 bytes up to 2 KiB, of 64 up to 4 KiB, in
-//         runs of up to 8 pages, as many as waste least, fewer where only fewer lie together.
+//         (1 to 16 exactly, then by powers of two). Slabs: sizes in steps of 16 bytes up to 2 KiB, of 64 up to 4 KiB,
+//         in runs of up to 8 pages, as many as waste least, fewer where only fewer lie together.
 // Bound   used_bytes() <= capacity_bytes(), charges for memory that lies elsewhere (the index) included.
 // Thread  any; one short lock. Errors: no room is an empty run, null or false; the caller evicts and asks again.
 #pragma once

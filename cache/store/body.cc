@@ -35,6 +35,20 @@ std::size_t Body::view(std::uint64_t offset, std::uint64_t length, std::span<iov
   return used;
 }
 
+void Body::add_run(std::uint32_t page, std::uint32_t pages) {
+  if (pages == 0) return;
+  const auto end = static_cast<std::uint32_t>(page_count());
+  if (extent_count != 0) {
+    Extent& last = extents()[extent_count - 1];
+    const std::uint32_t last_start = extent_count == 1 ? 0 : extents()[extent_count - 2].end;
+    if (last.page + (end - last_start) == page) {
+      last.end = end + pages;
+      return;
+    }
+  }
+  extents()[extent_count++] = {page, end + pages};
+}
+
 std::uint64_t Body::held_bytes() const {
   return Arena::held_bytes(record_bytes(record_count)) + page_count() * Arena::kPageBytes +
          (tail == nullptr ? 0 : Arena::held_bytes(tail_bytes));

@@ -39,6 +39,7 @@ struct Body {
     return (sizeof(Body) + extent_count * sizeof(Extent) + kAlignBytes - 1) / kAlignBytes * kAlignBytes;
   }
 
+  void add_run(std::uint32_t page, std::uint32_t pages);   // while it is made; joins the one before where they touch
   // See StoredResponse::body().
   std::size_t view(std::uint64_t offset, std::uint64_t length, std::span<iovec> out, std::uint64_t& covered) const;
   std::uint64_t held_bytes() const;   // record, pages and tail

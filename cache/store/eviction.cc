@@ -136,8 +136,8 @@ class S3Fifo final : public Eviction {
     (node.queue == kSmall ? small_ : main_).erase(node, residents_.bytes_of(node));
   }
 
-  // A tenth is the small queue's share. Where memory is sparse the main queue's oldest go first: they came when sizes were
-  // others, and as long as one of them lies in a slab its pages serve no other size.
+  // A tenth is the small queue's share. Where memory is sparse the main queue's oldest go first: they came when sizes
+  // were others, and as long as one of them lies in a slab its pages serve no other size.
   Node* take_victim(bool sparse) override {
     for (;;) {
       const bool from_small = !sparse && small_.bytes() * 10 >= small_.bytes() + main_.bytes();

@@ -1,8 +1,8 @@
 // cache/store/eviction.h: which response goes first. Two policies behind one interface, over nodes that lie in what is
 // evicted: nothing is allocated for a resident one.
 //   lru      a CLOCK: one queue; what was used since it last came to the end goes round again
-//   s3_fifo  a small queue for what is new, a main queue for what was used again, and a table of hashes of what left the
-//            small one unused (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023)
+//   s3_fifo  a small queue for what is new, a main queue for what was used again, and a table of hashes of what
+//            left the small one unused (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023)
 // A hit touches no queue: it raises the node's `hits`, an atomic, while below kMaxHits.
 // Thread  the caller's lock. Time: none; Residents::expired() says what need not go round again.
 #pragma once
@@ -73,9 +73,9 @@ class NodeQueue {
   std::uint64_t bytes_ = 0, count_ = 0;
 };
 
-// Hashes of what was evicted unused, as 32-bit prints in two generations: the newer one fills up to `window` of them, then
-// it becomes the older one and what that held is forgotten. So between one and two windows are remembered, in about 10
-// bytes for each of a window. A print that two names share costs a place in the wrong queue, nothing else.
+// Hashes of what was evicted unused, as 32-bit prints in two generations: the newer one fills up to `window` of them,
+// then it becomes the older one and what that held is forgotten. So between one and two windows are remembered, in
+// about 10 bytes for each of a window. A print that two names share costs a place in the wrong queue, nothing else.
 class GhostTable {
  public:
   explicit GhostTable(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}

@@ -55,7 +55,8 @@ bool Fill::add_piece(std::uint64_t wanted) {
     pages = std::max<std::uint64_t>({1, doubled, (wanted + Arena::kPageBytes - 1) / Arena::kPageBytes});
   }
   if (pages != 0) {
-    const Arena::Run run = store_.take_run(static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, Arena::kRunPages)));
+    const Arena::Run run =
+        store_.take_run(static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, Arena::kRunPages)));
     if (!run) return false;
     piece.data = store_.arena_.address(run.page);
     piece.pages = run.pages;

@@ -46,11 +46,9 @@ bool MemoryStore::expired(const Node& node) const {
   return reinterpret_cast<const StoredResponse&>(node).expired(latest());
 }
 
+// The last one named, not the greatest: a clock that was set back must not leave everything expired.
 void MemoryStore::note_time(WallSeconds now) {
-  const std::int64_t seconds = now.time_since_epoch().count();
-  std::int64_t seen = latest_.load(std::memory_order_relaxed);
-  while (seen < seconds && !latest_.compare_exchange_weak(seen, seconds, std::memory_order_relaxed)) {
-  }
+  latest_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 // ---- look-up -------------------------------------------------------------------------------------------------------
@@ -73,7 +71,8 @@ std::vector<StoredPtr> MemoryStore::variants(const policy::KeyParts& key) {
   std::vector<StoredPtr> out;
   Shard& shard = shard_of(key.hash);
   const std::lock_guard lock(shard.mutex);
-  for (StoredResponse* each = shard.index.find(tag_of(key.hash), key.key); each != nullptr; each = shard.index.next(*each)) {
+  for (StoredResponse* each = shard.index.find(tag_of(key.hash), key.key); each != nullptr;
+       each = shard.index.next(*each)) {
     each->refs_.fetch_add(1, std::memory_order_relaxed);
     out.push_back(StoredPtr(this, each));
   }
@@ -94,9 +93,11 @@ void* MemoryStore::take(std::size_t bytes) {
   return make_room([&] { return arena_.allocate(bytes); });
 }
 
-// What cannot be evicted, because it is being sent or is arriving, may take three quarters; the rest is for what is stored.
+// What cannot be evicted, because it is being sent or is arriving, may take three quarters; the rest is for what is
+// stored.
 bool MemoryStore::fill_may_grow() const {
-  const std::uint64_t held = pinned_bytes_.load(std::memory_order_relaxed) + fill_bytes_.load(std::memory_order_relaxed);
+  const std::uint64_t held =
+      pinned_bytes_.load(std::memory_order_relaxed) + fill_bytes_.load(std::memory_order_relaxed);
   return held <= arena_.capacity_bytes() / 4 * 3;
 }
 
@@ -213,19 +214,8 @@ Body* MemoryStore::seal(Fill& fill) {
   body->tail_bytes = tail == nullptr ? 0 : tail_bytes;
   body->base = arena_.base();
   body->record_count = static_cast<std::uint32_t>(pieces.size());
-  std::uint32_t end = 0;
   for (const Fill::Piece& piece : pieces) {
-    const std::uint32_t pages = &piece == &last ? (last.pages == 0 ? 0 : last_pages) : piece.pages;
-    if (pages == 0) continue;
-    const std::uint32_t page = arena_.page_of(piece.data);
-    end += pages;
-    Extent* const previous = body->extent_count == 0 ? nullptr : &body->extents()[body->extent_count - 1];
-    const std::uint32_t previous_start = body->extent_count < 2 ? 0 : previous[-1].end;
-    if (previous != nullptr && previous->page + (previous->end - previous_start) == page) {
-      previous->end = end;
-    } else {
-      body->extents()[body->extent_count++] = {page, end};
-    }
+    if (piece.pages != 0) body->add_run(arena_.page_of(piece.data), &piece == &last ? last_pages : piece.pages);
   }
   fill.sealed_ = body;
   count_fill(-handed);
@@ -269,13 +259,14 @@ StoredPtr MemoryStore::make_entry(const Draft& draft, const StoredResponse::Layo
   return {this, new (place) StoredResponse(draft, layout, body)};
 }
 
-PutResult MemoryStore::commit(const FillPtr& fill, const Draft& draft, const purge::Log& log, std::uint32_t max_variants,
-                              StoredPtr* out) {
+PutResult MemoryStore::commit(const FillPtr& fill, const Draft& draft, const purge::Log& log,
+                              std::uint32_t max_variants, StoredPtr* out) {
   note_time(draft.facts.response_time);
   const std::uint64_t size = fill == nullptr ? 0 : fill->size();
   const bool whole = fill == nullptr || (!fill->dropping_ && fill->sealed_ == nullptr);
   if (!names_fit(draft) || size > max_object_bytes_ || !whole) return refuse(PutResult::too_large, draft);
-  StoredResponse::Layout layout{draft.tags.size(), draft.key.key.size(), draft.selector.size(), draft.head.size(), size};
+  StoredResponse::Layout layout{draft.tags.size(), draft.key.key.size(), draft.selector.size(), draft.head.size(),
+                                size};
   Body* body = nullptr;
   if (layout.total() > Arena::kSmallBytes && size != 0) {
     layout.inline_bytes = 0;
@@ -328,7 +319,8 @@ bool MemoryStore::settle_place(Shard& shard, const StoredPtr& fresh, const Publi
                                PutResult& result) {
   std::uint32_t others = 0;
   StoredResponse* oldest_stale = nullptr;
-  for (StoredResponse* each = shard.index.find(tag_of(how.hash), fresh->key()); each != nullptr; each = shard.index.next(*each)) {
+  for (StoredResponse* each = shard.index.find(tag_of(how.hash), fresh->key()); each != nullptr;
+       each = shard.index.next(*each)) {
     if (each == how.instead_of || each->selector() == fresh->selector()) {
       if (how.instead_of != nullptr && each != how.instead_of) {
         result = PutResult::stored;      // a newer one has taken the place meanwhile: it stays
@@ -420,8 +412,8 @@ bool MemoryStore::remove(const StoredResponse& entry) {
   return true;
 }
 
-// For an entry that has just left the index: out of the eviction order, counted as pinned as long as somebody has it, and
-// the index's count is dropped.
+// For an entry that has just left the index: out of the eviction order, counted as pinned as long as somebody has it,
+// and the index's count is dropped.
 void MemoryStore::retire(StoredResponse& entry) {
   {
     const std::lock_guard lock(eviction_mutex_);
@@ -448,7 +440,8 @@ void MemoryStore::release(const StoredResponse& entry) {
 // ---- walks ---------------------------------------------------------------------------------------------------------
 
 // Takes references to the next entries below `cursor` and moves it down. A table that grew meanwhile starts anew.
-std::size_t MemoryStore::collect_slice(Shard& shard, std::size_t& cursor, std::uint32_t& turn, std::vector<StoredPtr>& out) {
+std::size_t MemoryStore::collect_slice(Shard& shard, std::size_t& cursor, std::uint32_t& turn,
+                                       std::vector<StoredPtr>& out) {
   const std::lock_guard lock(shard.mutex);
   if (turn != shard.index.turn()) {
     turn = shard.index.turn();

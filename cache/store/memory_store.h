@@ -2,13 +2,13 @@
 // become some.
 //     StoredPtr hit = store.find(parts, request.fields, rules, scratch).stored;    // a reference, never a copy
 //     FillPtr fill = store.begin_fill(content_length);  fill->append(bytes) …;  store.commit(fill, draft);
-// Bound   bytes() <= capacity_bytes after each call: body, head, index, tags, fills and pinned bytes all count, in arena
-//         pages in use. Eviction order is global; the index is sharded.
+// Bound   bytes() <= capacity_bytes after each call: body, head, index, tags, fills and pinned bytes all count, in
+//         arena pages in use. Eviction order is global; the index is sharded.
 // Owner   it outlives every StoredPtr and FillPtr that it gave.
 // Thread  any; one shard's lock for look-up and reference only, never across a suspension or an origin's time. Locks
 //         (shard, eviction, arena) are taken one at a time, but for the log's and the arena's, which are leaves.
 // Time    none is read: whether a response may be reused is decided in policy/ (RFC 9111 §4.2). What is past its
-//         retention is evicted first; "now" for that is the latest time that a commit, replacement or sweep has named.
+//         retention is evicted first; "now" for that is the time that the last commit, replacement or sweep has named.
 // Errors  begin_fill() and append() may refuse (memory pinned, too large): the response is then passed, not stored.
 #pragma once
 #include <array>
@@ -58,18 +58,21 @@ class MemoryStore : private Residents {
   MemoryStore& operator=(const MemoryStore&) = delete;
 
   // The matching response with the most recent Date. Counts as a hit for the eviction order; allocates nothing.
-  Lookup find(const policy::KeyParts& key, const http::Fields& request, const config::CacheRules& rules, std::string& scratch);
+  Lookup find(const policy::KeyParts& key, const http::Fields& request, const config::CacheRules& rules,
+              std::string& scratch);
 
-  // 0: unknown; null: refused, for pinned bytes exceed a quarter of the budget, or those and fills a half. A length that
-  // may not be stored is no refusal here: append() says so, and drop_front() makes the fill a window to stream through.
+  // 0: unknown; null: refused, for pinned bytes exceed a quarter of the budget, or those and fills a half. A length
+  // that may not be stored is no refusal here: append() says so, and drop_front() makes the fill a window to stream
+  // through.
   FillPtr begin_fill(std::uint64_t expected_bytes);
-  // Replaces the variant with the same selector, keeps the others. The fill's bytes become the response's (a small body is
-  // copied beside its head); other holders of the FillPtr may go on reading them. A null fill: no body. `log` is checked
-  // once more under the shard's lock: what a purge since draft.position hits is refused as `purged` (hard) or stored as
-  // soft-purged. Above `max_variants` the oldest one that is no longer fresh is replaced; where all are fresh it is
-  // refused, so that a flood of variants cannot push out good ones. Refused as too_large or no_room, what lay under the
-  // same selector is dropped, for the origin has moved on.
-  PutResult commit(const FillPtr& fill, const Draft& draft, const purge::Log& log, std::uint32_t max_variants, StoredPtr* out = nullptr);
+  // Replaces the variant with the same selector, keeps the others. The fill's bytes become the response's (a small body
+  // is copied beside its head); other holders of the FillPtr may go on reading them. A null fill: no body. `log` is
+  // checked once more under the shard's lock: what a purge since draft.position hits is refused as `purged` (hard) or
+  // stored as soft-purged. Above `max_variants` the oldest one that is no longer fresh is replaced; where all are fresh
+  // it is refused, so that a flood of variants cannot push out good ones. Refused as too_large or no_room, what lay
+  // under the same selector is dropped, for the origin has moved on.
+  PutResult commit(const FillPtr& fill, const Draft& draft, const purge::Log& log, std::uint32_t max_variants,
+                   StoredPtr* out = nullptr);
   // A new entry with the same body (a 304 or HEAD updated the fields): a large body is shared, not copied. Compare and
   // set: where another response has taken the place of `old` under this selector, that one stays in the index, and the
   // new one is only handed out. An old one that was merely evicted is put back.
@@ -78,9 +81,9 @@ class MemoryStore : private Residents {
   void erase(const StoredResponse& entry);                  // this one, if it is still the one in the index
   std::vector<StoredPtr> variants(const policy::KeyParts& key);     // for explain, invalidation
 
-  // Walks the index in slices of at most kSliceEntries and a chain, off the workers; `each` is called without a lock and
-  // returns true to drop the entry. Returns the count of those. What is past its retention is dropped too, uncounted.
-  // Free memory goes back to the system afterwards.
+  // Walks the index in slices of at most kSliceEntries and a chain, off the workers; `each` is called without a lock
+  // and returns true to drop the entry. Returns the count of those. What is past its retention is dropped too,
+  // uncounted. Free memory goes back to the system afterwards.
   std::uint64_t sweep(const std::function<bool(const StoredResponse&)>& each);
   std::uint64_t drop_expired(WallSeconds now);              // a sweep for nothing else; returns how many
   static constexpr std::size_t kSliceEntries = 128;
@@ -91,7 +94,9 @@ class MemoryStore : private Residents {
     return StoredPtr(this, &held);
   }
 
-  struct Stats { std::uint64_t bytes, capacity_bytes, pinned_bytes, fill_bytes, objects, evictions, insertions, refused; };
+  struct Stats {
+    std::uint64_t bytes, capacity_bytes, pinned_bytes, fill_bytes, objects, evictions, insertions, refused;
+  };
   Stats stats() const;
 
  private:
@@ -144,7 +149,9 @@ class MemoryStore : private Residents {
   void retire(StoredResponse& entry);
   void release(const StoredResponse& entry);
   void release_body(Body& body);
-  void count_fill(std::int64_t bytes) { fill_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed); }
+  void count_fill(std::int64_t bytes) {
+    fill_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
+  }
   void note_time(WallSeconds now);
   WallSeconds latest() const { return WallSeconds{Seconds{latest_.load(std::memory_order_relaxed)}}; }
   std::uint64_t walk(const std::function<bool(const StoredResponse&)>& each, std::uint64_t* expired);

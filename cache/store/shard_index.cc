@@ -35,7 +35,8 @@ bool ShardIndex::put(std::uint64_t slot) {
   return false;
 }
 
-// A table whose hashes crowd at its end cannot take them all: it stays empty-handed, and the caller asks for a larger one.
+// A table whose hashes crowd at its end cannot take them all: it stays empty-handed, and the caller asks for a larger
+// one.
 ShardIndex::Slots ShardIndex::grow(Slots slots, std::size_t capacity) {
   ShardIndex larger;
   larger.slots_ = std::move(slots);

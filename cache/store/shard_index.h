@@ -1,7 +1,7 @@
 // cache/store/shard_index.h: one shard of the index: hash to the variants of a key.
-// Shape   open addressing with linear probing that never wraps; a slot is 32 bits of the hash and the place of the first
-//         variant. Variants of one key are a chain, the most recent Date first (RFC 9111 §4), so that the first that
-//         matches is the one to use.
+// Shape   open addressing with linear probing that never wraps; a slot is 32 bits of the hash and the place of the
+//         first variant. Variants of one key are a chain, the most recent Date first (RFC 9111 §4), so that the first
+//         that matches is the one to use.
 // Bound   it does not allocate: the store charges and hands in a larger table when has_room() says no.
 // Thread  the shard's lock. Erasing moves slots to lower places only, so a walk from the top down misses nothing.
 #pragma once
@@ -30,7 +30,8 @@ class ShardIndex {
   std::size_t slot_count() const { return slot_count_; }
   static std::size_t slots_for(std::size_t capacity) { return capacity + kSpill; }
   std::size_t next_capacity() const { return slot_count_ == 0 ? 16 : (std::size_t{mask_} + 1) * 2; }
-  // Takes over `slots`, zeroed, of slots_for(capacity), a power of two; returns the old ones. False capacity: see fits().
+  // Takes over `slots`, zeroed, slots_for(capacity) of them, capacity a power of two. Returns the old ones, or these
+  // where not all keys found a place in them (slot_count() is what it was).
   Slots grow(Slots slots, std::size_t capacity);
 
   // For a walk: the first variant in a slot, or null. `turn` changes when a walk has to start anew.
@@ -43,7 +44,8 @@ class ShardIndex {
   static std::uint32_t place_in(std::uint64_t slot) { return static_cast<std::uint32_t>(slot); }
   static std::uint32_t tag_in(std::uint64_t slot) { return static_cast<std::uint32_t>(slot >> 32); }
   StoredResponse* at(std::uint32_t place) const {
-    return place == 0 ? nullptr : reinterpret_cast<StoredResponse*>(base_ + std::uint64_t{place} * Arena::kGranuleBytes);
+    return place == 0 ? nullptr
+                      : reinterpret_cast<StoredResponse*>(base_ + std::uint64_t{place} * Arena::kGranuleBytes);
   }
   std::uint32_t place_of(const StoredResponse& entry) const {
     return static_cast<std::uint32_t>((reinterpret_cast<const char*>(&entry) - base_) / Arena::kGranuleBytes);

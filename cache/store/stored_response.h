@@ -34,12 +34,14 @@ class StoredResponse {
   Hash128 resource_hash() const { return hash128(resource(), process_seed()); }    // computed
   std::string_view key() const { return {text(), key_bytes_}; }
   std::string_view resource() const { return key().substr(resource_offset_, resource_bytes_); }   // inside key()
-  std::string_view selector() const { return {text() + key_bytes_, selector_bytes_}; }   // policy/vary.h; "" where it has no Vary
-  // Status line and fields, each line ended by CRLF, without the empty line: what is sent first. Age and Cache-Status are
-  // the tail that a sender adds. Content-Length is in it; Connection, Transfer-Encoding and Age never are.
+  // policy/vary.h; "" where it has no Vary.
+  std::string_view selector() const { return {text() + key_bytes_, selector_bytes_}; }
+  // Status line and fields, each line ended by CRLF, without the empty line: what is sent first. Age and Cache-Status
+  // are the tail that a sender adds. Content-Length is in it; Connection, Transfer-Encoding and Age never are.
   std::string_view head() const { return {text() + key_bytes_ + selector_bytes_, head_bytes_}; }
   std::span<const Hash128> tags() const { return {reinterpret_cast<const Hash128*>(this + 1), tag_count_}; }
-  bool marker() const { return has(kMarker); }  // hit-for-miss: no body, no head; "this key is uncacheable until it expires"
+  // hit-for-miss: no body, no head; "this key is uncacheable until it expires".
+  bool marker() const { return has(kMarker); }
   purge::Names names() const { return {resource_hash(), resource(), tags().data(), tags().size()}; }
 
   std::uint64_t body_bytes() const { return body_ == 0 ? inline_bytes_ : large().size_bytes; }
@@ -53,17 +55,20 @@ class StoredResponse {
   bool live() const { return has(kLive); }
   bool sole() const { return has(kSole); }
 
-  // The purge position it was last found valid at. A hit compares it with log.position() and asks check() on a difference.
+  // The purge position it was last found valid at. A hit compares it with log.position() and asks check() on a
+  // difference.
   purge::Position checked_at() const { return checked_at_.load(std::memory_order_acquire); }
   void mark_checked(purge::Position position) const { checked_at_.store(position, std::memory_order_release); }
   bool soft_purged() const { return has(kSoft); }   // sticky until it is replaced by a validated one
   void mark_soft_purged() const { set(kSoft); }
-  // The small frequency counter; written only while below its cap. find() has counted already: this is for a hit that was
-  // served without it.
+  // The small frequency counter; written only while below its cap. find() has counted already: this is for a hit that
+  // was served without it.
   void mark_hit() const { node_.mark_hit(); }
 
   // One revalidation behind at a time: true for the one caller that may start it. end_refresh() when it has ended.
-  bool begin_refresh() const { return (node_.owner_flags.fetch_or(kRefresh, std::memory_order_acq_rel) & kRefresh) == 0; }
+  bool begin_refresh() const {
+    return (node_.owner_flags.fetch_or(kRefresh, std::memory_order_acq_rel) & kRefresh) == 0;
+  }
   void end_refresh() const { clear(kRefresh); }
 
  private:
@@ -76,14 +81,18 @@ class StoredResponse {
   // What one piece must hold. The body is that of `body`, or `inline_bytes` in the piece itself.
   struct Layout {
     std::size_t tags, key, selector, head, inline_bytes;
-    std::size_t total() const { return sizeof(StoredResponse) + tags * sizeof(Hash128) + key + selector + head + inline_bytes; }
+    std::size_t total() const {
+      return sizeof(StoredResponse) + tags * sizeof(Hash128) + key + selector + head + inline_bytes;
+    }
   };
 
   StoredResponse(const Draft& draft, const Layout& layout, Body* body);
 
   bool has(Flag flag) const { return (node_.owner_flags.load(std::memory_order_acquire) & flag) != 0; }
   void set(Flag flag) const { node_.owner_flags.fetch_or(flag, std::memory_order_acq_rel); }
-  void clear(Flag flag) const { node_.owner_flags.fetch_and(static_cast<std::uint8_t>(~flag), std::memory_order_acq_rel); }
+  void clear(Flag flag) const {
+    node_.owner_flags.fetch_and(static_cast<std::uint8_t>(~flag), std::memory_order_acq_rel);
+  }
 
   char* text() { return reinterpret_cast<char*>(this + 1) + tag_count_ * sizeof(Hash128); }
   const char* text() const { return const_cast<StoredResponse*>(this)->text(); }
@@ -97,8 +106,8 @@ class StoredResponse {
   mutable std::atomic<purge::Position> checked_at_{0};
   policy::StoredFacts facts_;
   std::uint32_t next_variant_ = 0;              // place in the arena; the shard's lock. 0: none
-  // Distance to the Body, in steps of Body::kAlignBytes from this response's own such place, so that no base is needed to
-  // follow it. 0: the body is inline.
+  // Distance to the Body, in steps of Body::kAlignBytes from this response's own such place, so that no base is needed
+  // to follow it. 0: the body is inline.
   std::int32_t body_ = 0;
   std::uint32_t head_bytes_ = 0;
   std::uint16_t inline_bytes_ = 0;

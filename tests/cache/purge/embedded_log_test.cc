@@ -12,7 +12,9 @@ TEST_CASE("the embedded log keeps the contract of every purge log") {
 TEST_CASE("an id is remembered among the last ones, and then forgotten") {
   EmbeddedLog log;
   const Position first = record(log, purge_of(Kind::url, "u", false, "id"));
-  for (std::size_t i = 1; i < EmbeddedLog::kRememberedIds; ++i) record(log, purge_of(Kind::url, "u", false, std::to_string(i)));
+  for (std::size_t i = 1; i < EmbeddedLog::kRememberedIds; ++i) {
+    record(log, purge_of(Kind::url, "u", false, std::to_string(i)));
+  }
   CHECK(record(log, purge_of(Kind::url, "u", false, "id")) == first);
   record(log, purge_of(Kind::url, "u", false, "one more"));
   CHECK(record(log, purge_of(Kind::url, "u", false, "id")) > first);

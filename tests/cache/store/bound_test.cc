@@ -89,7 +89,9 @@ TEST_CASE("with shifting object sizes the process stays within 1.05 of the budge
         how.announce_length = random() % 4 != 0;
         const PutResult result = put(store, log, key, body_of("shift", size), how);
         REQUIRE(result == PutResult::stored);
-        for (int hits = static_cast<int>(random() % 3); hits > 0; --hits) find(store, Key("h/" + std::to_string(random() % number)));
+        for (int hits = static_cast<int>(random() % 3); hits > 0; --hits) {
+          find(store, Key("h/" + std::to_string(random() % number)));
+        }
         if (store.stats().bytes > kBudget) ++over;
         put_bytes += size;
       }
@@ -101,8 +103,8 @@ TEST_CASE("with shifting object sizes the process stays within 1.05 of the budge
       });
       const double resident = static_cast<double>(resident_bytes() - base) / static_cast<double>(kBudget);
       const double used_well = static_cast<double>(body_bytes) / static_cast<double>(kBudget);
-      MESSAGE("sizes " << phase.smallest << " to " << phase.largest << ": resident " << resident << " of the budget, bodies "
-                       << used_well);
+      MESSAGE("sizes " << phase.smallest << " to " << phase.largest << ": resident " << resident
+                       << " of the budget, bodies " << used_well);
       if (!kSanitized) CHECK(resident <= 1.05);
       CHECK(used_well >= 0.75);
     }
@@ -114,7 +116,9 @@ TEST_CASE("one object of more than half the budget fits, and pushes out what it 
   limits.max_object_bytes = 16 * kMiB;
   MemoryStore store(limits);
   purge::EmbeddedLog log;
-  for (int i = 0; i < 15; ++i) REQUIRE(put(store, log, Key("h/" + std::to_string(i)), body_of("x", kMiB)) == PutResult::stored);
+  for (int i = 0; i < 15; ++i) {
+    REQUIRE(put(store, log, Key("h/" + std::to_string(i)), body_of("x", kMiB)) == PutResult::stored);
+  }
   CHECK(put(store, log, Key("h/large"), body_of("large", 10 * kMiB)) == PutResult::stored);
   CHECK(find(store, Key("h/large")).stored);
   CHECK(store.stats().objects <= 6);

@@ -157,7 +157,7 @@ TEST_CASE("a fill that was committed takes nothing more and cannot be committed 
   CHECK(store.commit(fill, draft_of(Key("h/y"), {}), log, 8) == PutResult::too_large);
 }
 
-TEST_CASE("pieces that a reader was given stay good through commit, replacement and eviction, while it holds the fill") {
+TEST_CASE("pieces that a reader was given stay good through commit and eviction, while it holds the fill") {
   MemoryStore store(settings(4 * kMiB));
   purge::EmbeddedLog log;
   const std::string body = body_of("reader", 9'000);

@@ -111,7 +111,7 @@ TEST_CASE("the variant that the request selects is found, and none where only ot
   CHECK(store.variants(key.parts()).size() == 2);
 }
 
-TEST_CASE("where several stored responses match, the most recent Date wins, in whatever order they came (RFC 9111 §4)") {
+TEST_CASE("where several match, the most recent Date wins, in whatever order they came (RFC 9111 §4)") {
   for (const bool newest_first : {true, false}) {
     MemoryStore store(settings(4 * kMiB));
     purge::EmbeddedLog log;
@@ -300,7 +300,8 @@ TEST_CASE("what a purge since the fill began hits is refused, or stored as soft-
       Put how;
       how.tags = {hash128("shop", process_seed())};
       how.position = log.position();
-      REQUIRE(log.record(tag ? purge_of(purge::Kind::tag, "shop", row.soft) : purge_of(purge::Kind::url, "h/x", row.soft)));
+      REQUIRE(
+          log.record(tag ? purge_of(purge::Kind::tag, "shop", row.soft) : purge_of(purge::Kind::url, "h/x", row.soft)));
       CHECK(put(store, log, Key("h/x"), "late", how) == row.result);
       const StoredPtr hit = find(store, Key("h/x")).stored;
       CHECK(static_cast<bool>(hit) == row.soft);
@@ -360,6 +361,18 @@ TEST_CASE("what is past freshness, stale windows and keep is dropped by a walk a
   CHECK(find(store, Key("h/x")).stored);
   CHECK(store.drop_expired(WallSeconds{Seconds{1'181}}) == 1);
   CHECK_FALSE(find(store, Key("h/x")).stored);
+}
+
+TEST_CASE("a clock that was ahead and is set back does not leave what comes then expired") {
+  MemoryStore store(settings(4 * kMiB));
+  purge::EmbeddedLog log;
+  Put how;
+  how.facts = fresh_facts(900'000'000, 100);
+  REQUIRE(put(store, log, Key("h/ahead"), "x", how) == PutResult::stored);
+  how.facts = fresh_facts(1'000, 100);
+  REQUIRE(put(store, log, Key("h/x"), "x", how) == PutResult::stored);
+  store.sweep([](const StoredResponse&) { return false; });
+  CHECK(find(store, Key("h/x")).stored);
 }
 
 // ---- bounds ---------------------------------------------------------------------------------------------------------

@@ -62,8 +62,8 @@ inline Draft draft_of(const Key& key, const Put& put) {
   return {key.parts(), put.selector, put.head, put.facts, put.tags, put.position, put.marker};
 }
 
-inline PutResult put(MemoryStore& store, const purge::Log& log, const Key& key, std::string_view body, const Put& how = {},
-                     StoredPtr* out = nullptr) {
+inline PutResult put(MemoryStore& store, const purge::Log& log, const Key& key, std::string_view body,
+                     const Put& how = {}, StoredPtr* out = nullptr) {
   const FillPtr fill = store.begin_fill(how.announce_length ? body.size() : 0);
   if (fill == nullptr || !fill->append(body)) return PutResult::no_room;
   return store.commit(fill, draft_of(key, how), log, how.max_variants, out);

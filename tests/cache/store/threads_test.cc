@@ -172,6 +172,42 @@ TEST_CASE("threads that replace one key and read it always find one whole respon
   CHECK(store.stats().objects == 1);
 }
 
+// Each slice takes references to at most kSliceEntries under one lock and judges them without any.
+TEST_CASE("a purge of 100,000 responses by tag counts and frees them all, while requests go on") {
+  MemoryStore store(settings(64 * kMiB));
+  purge::EmbeddedLog log;
+  Put how;
+  how.tags = {hash128("dairy", process_seed())};
+  std::uint64_t failed = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    if (put(store, log, Key("h/" + std::to_string(i)), "milk", how) != PutResult::stored) ++failed;
+  }
+  REQUIRE(failed == 0);
+  REQUIRE(put(store, log, Key("stay"), body_of("stay", 100)) == PutResult::stored);
+  purge::Sweeper sweeper(log, walk_of(store));
+  std::atomic<bool> done{false};
+  std::atomic<std::int64_t> slowest{0};
+  std::thread reader([&] {
+    const Key key("stay");
+    while (!done) {
+      const SteadyTime before = read_steady_clock();
+      const bool there = static_cast<bool>(find(store, key).stored);
+      const std::int64_t took = std::chrono::floor<Micros>(read_steady_clock() - before).count();
+      slowest = there ? std::max(slowest.load(), took) : std::int64_t{1'000'000'000};
+    }
+  });
+  const SteadyTime before = read_steady_clock();
+  const Result<purge::Receipt> receipt = log.record(purge_of(purge::Kind::tag, "dairy"));
+  const purge::Sweeper::Count count = sweeper.wait(receipt->position, before + Seconds{60});
+  MESSAGE("swept in " << std::chrono::floor<Millis>(read_steady_clock() - before).count()
+                      << " ms; the slowest look-up meanwhile took " << slowest.load() << " us");
+  done = true;
+  reader.join();
+  CHECK(count == purge::Sweeper::Count{100'000});
+  CHECK(store.stats().objects == 1);
+  CHECK(slowest < 1'000'000'000);      // it was always there
+}
+
 TEST_CASE("a sweep during insertions and removals misses nothing that was there all the time") {
   MemoryStore store(settings(32 * kMiB));
   purge::EmbeddedLog log;
