@@ -74,7 +74,8 @@ class Api final : public Admin, public Handler {
   std::optional<Answer> refuse(const http::RequestHead& head, std::string_view peer) override;
   net::Task<Answer> handle(Incoming request) override;
 
-  Answer ready() const;
+  Entry entry_of(const http::RequestHead& head, std::string_view peer) const;
+  Answer ready(bool with_names) const;
   Answer explained(std::string_view query) const;
   net::Task<Answer> purge_many(Incoming request);
   net::Task<Answer> purge_one(Incoming request);
@@ -89,24 +90,30 @@ class Api final : public Admin, public Handler {
   std::unique_ptr<HttpService> service_;
 };
 
-std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_view peer) {
-  const config::ConfigPtr config = server_.config();
-  switch (check_entry(head, config->admin.token, peer == "unix")) {
-    case Entry::allowed: break;
-    case Entry::no_token: {
-      // Balancers look here, and can carry no token; nothing is told that they do not see anyway.
-      if (head.method == http::Method::get && (head.path == "/healthz" || head.path == "/readyz")) return std::nullopt;
-      Answer answer = problem(401, "The admin API wants its bearer token (admin.token).");
-      answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"davenport admin\"");
-      return answer;
-    }
-    case Entry::foreign_host:
-      return problem(403, "Without a token the admin API answers to an IP address or localhost in Host, so that no web page "
-                          "reaches it through a name of its own.");
-    case Entry::foreign_origin: return problem(403, "Without a token the admin API answers to no web page.");
+Answer refusal_of(Entry entry) {
+  if (entry == Entry::no_token) {
+    Answer answer = problem(401, "The admin API wants its bearer token (admin.token).");
+    answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"davenport admin\"");
+    return answer;
   }
-  if (head.method == http::Method::purge) return std::nullopt;
+  if (entry == Entry::foreign_origin) return problem(403, "Without a token the admin API answers to no web page.");
+  return problem(403, "Without a token the admin API answers to an IP address or localhost in Host, so that no web page reaches "
+                      "it through a name of its own.");
+}
+
+// Balancers and orchestrators look here, and can carry no token.
+bool is_probe(Endpoint endpoint) { return endpoint == Endpoint::healthz || endpoint == Endpoint::readyz; }
+
+Entry Api::entry_of(const http::RequestHead& head, std::string_view peer) const {
+  return check_entry(head, server_.config()->admin.token, peer == "unix");
+}
+
+std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_view peer) {
+  const bool purges = head.method == http::Method::purge;
   const Endpoint endpoint = endpoint_of(head.path);
+  const Entry entry = entry_of(head, peer);
+  if (entry != Entry::allowed && (purges || !is_probe(endpoint))) return refusal_of(entry);
+  if (purges) return std::nullopt;
   if (endpoint == Endpoint::none) return problem(404, "There is nothing here by that name; GET / lists what there is.");
   const bool reads = head.method == http::Method::get || head.method == http::Method::head;
   if (endpoint == Endpoint::purge ? head.method == http::Method::post : reads) return std::nullopt;
@@ -123,7 +130,7 @@ net::Task<Answer> Api::handle(Incoming request) {
   switch (endpoint_of(request.head.path)) {
     case Endpoint::index: co_return Answer{200, std::string(kPlain), std::string(kIndex), {}};
     case Endpoint::healthz: co_return Answer{200, std::string(kPlain), "alive\n", {}};
-    case Endpoint::readyz: co_return ready();
+    case Endpoint::readyz: co_return ready(entry_of(request.head, request.peer) == Entry::allowed);
     case Endpoint::metrics:
       co_return Answer{200, std::string(kMetricsContentType), metrics_text(server_, facts_), {}};
     case Endpoint::explain: co_return explained(request.head.query);
@@ -136,7 +143,8 @@ net::Task<Answer> Api::handle(Incoming request) {
   co_return problem(404, "There is nothing here by that name.");
 }
 
-Answer Api::ready() const {
+// `with_names`: who asks may know the origins.
+Answer Api::ready(bool with_names) const {
   const std::vector<origin::ClusterState> origins = server_.origins();
   const bool none_available = !origins.empty() && std::none_of(origins.begin(), origins.end(), [](const auto& origin) {
     return origin.available;
@@ -146,11 +154,14 @@ Answer Api::ready() const {
   json.object().member("ready", ok);
   if (server_.draining()) json.member("reason", "draining");
   else if (none_available) json.member("reason", "no origin server available");
-  json.array("unavailable_origins");
-  for (const origin::ClusterState& origin : origins) {
-    if (!origin.available) json.value(origin.name);
+  if (with_names) {
+    json.array("unavailable_origins");
+    for (const origin::ClusterState& origin : origins) {
+      if (!origin.available) json.value(origin.name);
+    }
+    json.end();
   }
-  json.end().end();
+  json.end();
   return {ok ? 200 : 503, "application/json", json.take(), {}};
 }
 

@@ -250,6 +250,8 @@ TEST_CASE("with a token every endpoint but health wants it, before a body is rea
   config::Config config = admin_test::shop_config();
   config.admin.token = "s3cret";
   Fixture fixture(std::move(config));
+  CHECK(fixture.ask("HEAD", "/healthz", "", "Host: davenport.svc\r\n").status == 200);
+  CHECK(fixture.ask("GET", "/readyz").body == "{\"ready\":true}\n");      // no names for those who may not know them
   for (const char* target : {"/", "/metrics", "/explain?url=http://shop.test/", "/nothing"}) {
     CAPTURE(target);
     const RawAnswer answer = fixture.ask("GET", target);
@@ -262,6 +264,7 @@ TEST_CASE("with a token every endpoint but health wants it, before a body is rea
   REQUIRE(client.send("POST /purge HTTP/1.1\r\nHost: admin.test\r\nContent-Length: 1000000\r\n\r\n"));
   CHECK(client.read().status == 401);
   CHECK(fixture.ask("PURGE", "/milk", "", "Host: shop.test\r\n").status == 401);
+  CHECK(fixture.ask("PURGE", "/healthz", "", "Host: shop.test\r\n").status == 401);
   CHECK(fixture.server.purge_log().position() == 0);
   const std::string token = "Host: admin.test\r\nAuthorization: Bearer s3cret\r\n";
   CHECK(fixture.ask("GET", "/metrics", "", token).status == 200);
