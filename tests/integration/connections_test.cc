@@ -283,7 +283,7 @@ TEST_CASE("an HTTP/1.0 client gets no interim answer (RFC 9110 §15.2)") {
   CHECK(client.read().interim.empty());
 }
 
-TEST_CASE("after a 101 the connection is a tunnel in both directions (RFC 9110 §7.8)" * doctest::test_suite("known gaps")) {
+TEST_CASE("after a 101 the connection is a tunnel in both directions (RFC 9110 §7.8)") {
   Origin origin;
   const Proxy proxy(config_for(origin));
   origin.on("GET", "/ws").head(101, {{"upgrade", "echo"}, {"connection", "upgrade"}}).raw("hello ").tunnel();
@@ -297,12 +297,13 @@ TEST_CASE("after a 101 the connection is a tunnel in both directions (RFC 9110 �
   CHECK(same_name(origin.last_request("/ws").field("connection"), "upgrade"));
   CHECK(client.read_bytes(6) == "hello ");
   for (int i = 0; i < 3; ++i) {
-    client.send("GET /smuggled HTTP/1.1\r\n\r\n");              // only bytes now
-    CHECK(client.read_bytes(28) == "GET /smuggled HTTP/1.1\r\n\r\n");
+    const std::string bytes = "GET /smuggled HTTP/1.1\r\n\r\n";     // only bytes now
+    client.send(bytes);
+    CHECK(client.read_bytes(bytes.size()) == bytes);
   }
   const std::string large(300'000, 'w');
   client.send(large);
-  CHECK(client.read_bytes(large.size()) == large);
+  CHECK((client.read_bytes(large.size()) == large));
   client.half_close();
   CHECK(client.await_close().empty());
   CHECK(origin.requests() == 1);

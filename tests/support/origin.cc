@@ -108,11 +108,14 @@ void Origin::serve(Connection& connection, Socket socket, int number) {
 Answer* Origin::pick(const SeenRequest& request) {
   auto found = scripts_.find(request.method + " " + request.target);
   if (found == scripts_.end()) {
-    found = std::find_if(scripts_.begin(), scripts_.end(), [&](const auto& entry) {
-      const std::string_view pattern = entry.first;
-      return pattern.ends_with('*') &&
-             (request.method + " " + request.target).starts_with(pattern.substr(0, pattern.size() - 1));
-    });
+    const std::string asked = request.method + " " + request.target;
+    std::size_t longest = 0;
+    for (auto entry = scripts_.begin(); entry != scripts_.end(); ++entry) {
+      const std::string_view pattern = entry->first;
+      if (!pattern.ends_with('*') || !asked.starts_with(pattern.substr(0, pattern.size() - 1))) continue;
+      if (pattern.size() > longest) found = entry;
+      longest = std::max(longest, pattern.size());
+    }
   }
   if (found == scripts_.end()) return nullptr;
   Script& script = found->second;

@@ -3,7 +3,7 @@
 //     origin.on("GET", "/milk").reach(asked).await(answer).reply(200, {{"cache-control", "max-age=60"}}, "milk");
 //     origin.on("GET", "/milk").reply(304);                // the second request; the last answer repeats
 // Script  an answer is a list of steps; answers of one method and target are used in the order they were given, and the
-//         last one repeats. A target that ends in "*" is a prefix, used where no exact one is scripted.
+//         last one repeats. A target that ends in "*" is a prefix, the longest of which is used where no exact one is scripted.
 // Strict  an unscripted request gets 599 and fails the test, as does a step that ran out of patience.
 // Record  every byte that arrives is kept: requests(), last_request().raw, bytes_received().
 // Thread  the test's own for all of this; scripts may be added while requests arrive.
