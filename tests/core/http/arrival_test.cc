@@ -35,10 +35,14 @@ TEST_CASE("a fault is found with the first byte that shows it, not at the end of
     REQUIRE(parser.parse(text.append("cd"), head).state == ParseState::need_more);
     CHECK(parser.parse(text.append(1, byte), head).fault == fault);
   }
-  std::string text = "GET / HTTP/1.1\r\nHost: a\r\nX: b";
-  REQUIRE(parser.parse(text, head).state == ParseState::need_more);
-  REQUIRE(parser.parse(text.append("\r"), head).state == ParseState::need_more);
-  CHECK(parser.parse(text.append("c"), head).fault == ParseFault::bare_cr);
+  for (const bool with_first : {true, false}) {             // the CR ends the first call's bytes, or comes alone
+    std::string text = "GET / HTTP/1.1\r\nHost: a\r\nX: b";
+    if (with_first) text.append("\r");
+    REQUIRE(parser.parse(text, head).state == ParseState::need_more);
+    if (!with_first) REQUIRE(parser.parse(text.append("\r"), head).state == ParseState::need_more);
+    CHECK(parser.parse(text.append("c"), head).fault == ParseFault::bare_cr);
+    parser.reset();
+  }
 }
 
 TEST_CASE("pipelined requests are parsed one behind the other by the same parser and head") {
@@ -146,7 +150,7 @@ TEST_CASE("what drips in byte by byte costs in proportion to its length, in line
            Row{"one long trailer", drip_body,
                [](std::size_t n) { return "0\r\nX: " + std::string(n, 'v') + "\r\n\r\n"; }}}) {
     CAPTURE(row.shape);
-    constexpr std::size_t kBytes = 50000;
+    constexpr std::size_t kBytes = 10000;
     const std::string small = row.text(kBytes), large = row.text(8 * kBytes);
     const double ratio = cost([&] { row.drip(large); }) / std::max(cost([&] { row.drip(small); }), 1.0);
     CHECK(ratio < 24);     // 8 when linear, 64 when each call looks at all bytes again

@@ -113,6 +113,11 @@ TEST_CASE("a request line that breaks a rule is refused by the rule's name (RFC 
   }
 }
 
+TEST_CASE("a method has at most 32 bytes") {
+  CHECK(parse(with("", std::string(32, 'M') + " / HTTP/1.1")).starts_with("done"));
+  CHECK(parse(with("", std::string(33, 'M') + " / HTTP/1.1")) == error("bad_method"));
+}
+
 TEST_CASE("line ends are CR LF and nothing else (RFC 9112 §2.2)") {
   struct Row { std::string_view bytes, fault; };
   using namespace std::string_view_literals;
