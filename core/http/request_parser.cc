@@ -127,8 +127,8 @@ std::optional<ParseFault> finish(RequestHead& head, const ConnectionFacts& facts
   if (!fields.has(FieldId::host)) {
     if (head.minor > 0) return ParseFault::missing_host;
   }
-  // Host beside an absolute-form target is checked as any Host and then ignored: the target's authority stands over it, and
-  // what is forwarded carries that alone (RFC 9112 §3.2.2).
+  // Host beside an absolute-form target is checked as any Host and then ignored: the target's authority stands over it,
+  // and what is forwarded carries that alone (RFC 9112 §3.2.2).
   if (fields.has(FieldId::transfer_encoding)) {
     if (const auto fault = facts.check_transfer_encoding(fields, head.minor)) return fault;
     head.framing = Framing::chunked;
