@@ -272,6 +272,8 @@ TEST_CASE("the order of lifetimes: route's ttl, Cache-Control, Expires, status_t
            Row{503, "", 5, false, "status_ttl reaches any status"},
            Row{302, "", 7, false, "status_ttl reaches any status"},
            Row{302, "Expires: {60}", 60, false, "Expires over status_ttl"},
+           Row{414, "Cache-Control: max-age=60", 60, false, "no forced lifetime for what one request brought about"},
+           Row{501, "Cache-Control: max-age=60", 60, false, "no forced lifetime for errors of the server"},
            Row{500, "Cache-Control: max-age=60", 60, false, "no forced lifetime for errors of the server"}}) {
     CAPTURE(row.rule);
     CAPTURE(row.status);

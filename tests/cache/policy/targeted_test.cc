@@ -107,6 +107,15 @@ TEST_CASE("a targeted field that is not passed on still rules after a 304 that d
   const auto changed = judge_updated(get(), response(200, "CDN-Cache-Control: no-store\nETag: \"v\"\nDate: {100}"),
                                      lines("CDN-Cache-Control: no-store\nETag: \"v\""), old, later, rules);
   CHECK(changed.storing == Storing::no_store);
+  // A forced lifetime counts from the receipt of the 304, whatever age either answer came with.
+  rules.ttl = Seconds{60};
+  const auto forced = judged(200, "CDN-Cache-Control: max-age=5\nETag: \"v\"\nDate: {0}\nAge: 30", rules).facts;
+  REQUIRE(forced.fresh(at(59)));
+  const auto again = judge_updated(get(), response(200, "ETag: \"v\"\nDate: {100}\nAge: 7"),
+                                   lines("ETag: \"v\"\nDate: {100}\nAge: 7"), forced, later, rules).facts;
+  CHECK(again.initial_age == 7);
+  CHECK(again.fresh(at(159)));
+  CHECK_FALSE(again.fresh(at(160)));
 }
 
 }  // namespace
