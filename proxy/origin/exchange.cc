@@ -44,12 +44,13 @@ void Exchange::Impl::finish() {
   parser_.reset();
   cluster_.reset();
   timings_ = {};
+  request_whole_at_ = {};
   affinity_ = request_left_ = body_left_ = 0;
   bytes_sent_ = 0;
   retries_ = 0;
   stale_ = interim_ = 0;
   phase_ = Phase::idle;
-  upgrade_ = careful_ = others_only_ = request_whole_ = received_ = counted_ = reported_ = broken_ = abandoned_ = false;
+  upgrade_ = careful_ = others_only_ = body_begun_ = request_whole_ = received_ = counted_ = reported_ = broken_ = abandoned_ = false;
 }
 
 bool Exchange::Impl::worth_keeping() const { return out_.capacity() <= kKeepBytes && head_bytes_.capacity() <= kKeepBytes; }

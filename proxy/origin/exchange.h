@@ -12,7 +12,8 @@
 //         is closed. A connection whose answer was not read whole is never used again.
 // Views   heads live until the next call; a Piece's bytes lie in the worker's read buffer: they are gone at the next
 //         suspension of anyone on this loop, and when another exchange is asked for anything. Use or copy them before.
-// Time    connect, first-byte and between-bytes deadlines are the origin's own settings.
+// Time    connect, first-byte and between-bytes deadlines are the origin's own settings. The first byte is due from the end of the
+//         request on: while its body is being sent (by another coroutine, say), next_head() waits for as long as that goes on.
 // Thread  the worker's loop.
 #pragma once
 #include <cstdint>

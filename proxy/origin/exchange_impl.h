@@ -85,6 +85,7 @@ class Exchange::Impl {
 
   // exchange_read.cc
   net::Task<HeadResult> read_head();
+  SteadyTime head_deadline() const;
   std::optional<Failure> parse_head(bool& done);     // of what was read
   std::optional<Failure> accept_head();              // what a parsed head means for the exchange
   std::optional<PieceResult> piece_of_unread();      // what can be said without reading
@@ -110,6 +111,7 @@ class Exchange::Impl {
   http::Fields trailers_;
   Timings timings_;
 
+  SteadyTime request_whole_at_{};                    // of a request with a body
   std::uint64_t affinity_ = 0;
   std::uint64_t request_left_ = 0;                   // of a body with a length
   std::uint64_t body_left_ = 0;                      // of a response's
@@ -122,6 +124,7 @@ class Exchange::Impl {
   bool upgrade_ = false;
   bool careful_ = false;                             // ask the kernel before a pooled connection is used
   bool others_only_ = false;                         // this retry: not on a server that was tried
+  bool body_begun_ = false;                          // bytes of it were handed to us
   bool request_whole_ = false;                       // sent to its end
   bool received_ = false;                            // a byte, in this try
   bool counted_ = false, reported_ = false, broken_ = false, abandoned_ = false;

@@ -15,7 +15,7 @@ Failure Exchange::Impl::broken(const Io& io) {
 }
 
 Failure Exchange::Impl::not_ready(net::Ready ready, std::string_view what) {
-  if (ready == net::Ready::cancelled) return fail(FailureKind::cancelled, "shutting down");
+  if (ready == net::Ready::cancelled) return fail(FailureKind::cancelled, abandoned_ ? "given up" : "shutting down");
   return fail(FailureKind::response_timeout, what);
 }
 
@@ -27,9 +27,18 @@ net::Task<HeadResult> Exchange::Impl::next_head() {
   return read_head();
 }
 
+// An origin may take its time from the end of the request on. While a body is on its way, another coroutine's, its pauses are the
+// client's, and a socket that takes nothing is the sender's to find out.
+SteadyTime Exchange::Impl::head_deadline() const {
+  const Millis patience = cluster_->settings().first_byte_timeout;
+  if (body_begun_ && !request_whole_ && !broken_) return now() + patience;
+  return request_whole_at_ + patience;
+}
+
 net::Task<HeadResult> Exchange::Impl::read_head() {
   const config::Origin& settings = cluster_->settings();
   SteadyTime deadline = now() + settings.first_byte_timeout;
+  bool begun = false;
   for (;;) {
     bool done = false;
     if (!input_.unread().empty()) {
@@ -38,12 +47,16 @@ net::Task<HeadResult> Exchange::Impl::read_head() {
     }
     const Io io = input_.read(stream());
     if (io.status == Io::Status::ok) {
-      received_ = true;
+      received_ = begun = true;
       const SteadyTime time = now();
       if (timings_.first_byte == SteadyTime{}) timings_.first_byte = time;
       deadline = time + settings.between_bytes_timeout;
     } else if (io.status == Io::Status::again) {
       const net::Ready ready = co_await stream().readable(deadline);
+      if (ready == net::Ready::timeout && !begun) {
+        deadline = std::max(deadline, head_deadline());
+        if (deadline > now()) continue;
+      }
       if (ready != net::Ready::yes) co_return not_ready(ready, "no response head in time");
     } else {
       co_return broken(io);

@@ -106,6 +106,7 @@ bool Exchange::Impl::final_answer_waiting() {
 
 net::Task<SendResult> Exchange::Impl::send_body(std::string_view bytes) {
   if (bytes.empty()) co_return std::monostate{};     // an empty chunk would be the end
+  body_begun_ = true;
   std::array<iovec, 3> parts{};
   std::span<iovec> pieces;
   const iovec content{const_cast<char*>(bytes.data()), bytes.size()};
@@ -131,6 +132,7 @@ net::Task<SendResult> Exchange::Impl::end_body(const http::Fields& trailers) {
   if (request_framing_ != http::Framing::chunked) {
     if (request_left_ > 0) co_return fail(FailureKind::client_gone, "the request's body ended early");
     request_whole_ = true;
+    request_whole_at_ = now();
     co_return std::monostate{};
   }
   out_ = "0\r\n";
@@ -142,6 +144,7 @@ net::Task<SendResult> Exchange::Impl::end_body(const http::Fields& trailers) {
   if (!failed && !pieces.empty()) failed = co_await send_rest(pieces);
   if (failed) co_return std::move(*failed);
   request_whole_ = true;
+  request_whole_at_ = now();
   co_return std::monostate{};
 }
 

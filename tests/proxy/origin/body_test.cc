@@ -276,3 +276,96 @@ TEST_CASE("an upgrade that is refused is an ordinary answer") {
   CHECK(client.get().body == "ok");
   CHECK(client.get().timings.reused);
 }
+
+namespace {
+
+// Sends a body in two parts with a pause between them, beside whoever waits for the answer.
+net::Task<void> send_slowly(Client& own, Exchange& exchange, Millis pause, bool& done) {
+  auto sent = co_await exchange.send_body("01234");
+  CHECK(sent);
+  const SteadyTime later = own.loop.now() + pause;
+  co_await net::sleep_until(own.loop, later);
+  sent = co_await exchange.send_body("56789");
+  CHECK(sent);
+  const http::Fields none;
+  sent = co_await exchange.end_body(none);
+  CHECK(sent);
+  done = true;
+}
+
+}  // namespace
+
+TEST_CASE("the first byte of the answer is due from the end of the request on, however long that takes") {
+  for (const bool answers : {true, false}) {
+    CAPTURE(answers);
+    ScriptedOrigin origin([&](Peer& peer) {
+      peer.read_head();
+      CHECK(peer.read(10) == "0123456789");
+      if (answers) peer.send(kDone);
+      CHECK(peer.closed());
+    });
+    config::Origin settings = origin.settings();
+    settings.first_byte_timeout = 60ms;
+    Client client(settings);
+    const auto story = [](Client& own) -> net::Task<Answer> {
+      Answer answer;
+      Post post(own, http::Framing::length, 10);
+      Exchange exchange(own.connections, own.cluster);
+      const auto begun = co_await exchange.request(post.ask);
+      REQUIRE(begun);
+      bool done = false;
+      net::spawn(send_slowly(own, exchange, 250ms, done));
+      auto head = co_await exchange.next_head();
+      CHECK(done);
+      co_await read_answer(exchange, std::move(head), true, answer);
+      co_return answer;
+    };
+    const Answer answer = client.run(story(client));
+    CHECK(answer.status == (answers ? 200 : 0));
+    if (!answers) CHECK(answer.failure == FailureKind::response_timeout);
+  }
+}
+
+TEST_CASE("an origin that never answers Expect is not waited for beyond its time") {
+  ScriptedOrigin origin([](Peer& peer) {
+    peer.read_head();
+    CHECK(peer.closed());
+  });
+  config::Origin settings = origin.settings();
+  settings.first_byte_timeout = 40ms;
+  Client client(settings);
+  const auto story = [](Client& own) -> net::Task<std::optional<FailureKind>> {
+    Post post(own, http::Framing::length, 5);
+    post.ask.expect_continue = true;
+    Exchange exchange(own.connections, own.cluster);
+    const auto begun = co_await exchange.request(post.ask);
+    REQUIRE(begun);
+    const auto head = co_await exchange.next_head();
+    std::optional<FailureKind> kind;
+    if (!head) kind = head.error().kind;
+    co_return kind;
+  };
+  CHECK(client.run(story(client)) == FailureKind::response_timeout);
+}
+
+TEST_CASE("giving an exchange up resumes whoever waits in it") {
+  ScriptedOrigin origin([](Peer& peer) {
+    peer.read_head();
+    CHECK(peer.closed());
+  });
+  Client client(origin.settings());
+  const auto story = [](Client& own) -> net::Task<std::optional<FailureKind>> {
+    Post post(own, http::Framing::length, 5);
+    Exchange exchange(own.connections, own.cluster);
+    const auto begun = co_await exchange.request(post.ask);
+    REQUIRE(begun);
+    own.loop.post([&exchange] { exchange.abandon(); });
+    const auto head = co_await exchange.next_head();
+    std::optional<FailureKind> kind;
+    if (!head) kind = head.error().kind;
+    co_return kind;
+  };
+  CHECK(client.run(story(client)) == FailureKind::cancelled);
+  CHECK(client.server().connections == 0);
+  CHECK(client.server().failures == 0);
+}
