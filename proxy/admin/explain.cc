@@ -154,7 +154,12 @@ Variant describe(const store::StoredResponse& response, const purge::Log& log, c
   if (variant.marker) return variant;
   const http::Fields fields = fields_of_head(response.head());
   variant.lifetime_source = lifetime_source(variant.facts, fields, rules);
-  variant.tags = policy::tags_of(fields, rules);
+  // The route's tags may be newer than the response, and the origin's own are kept as hashes alone.
+  for (std::string& tag : policy::tags_of(fields, rules)) {
+    const Hash128 hash = hash128(tag, process_seed());
+    const auto tags = response.tags();
+    if (std::find(tags.begin(), tags.end(), hash) != tags.end()) variant.tags.push_back(std::move(tag));
+  }
   for (const FieldId id : {FieldId::cache_control, FieldId::cdn_cache_control, FieldId::expires, FieldId::date, FieldId::etag,
                            FieldId::last_modified, FieldId::vary, FieldId::content_type, FieldId::content_encoding}) {
     std::string scratch;

@@ -44,7 +44,7 @@ struct Variant {
   std::int64_t age = 0, ttl = 0;         // now
   std::string lifetime_source;
   policy::PurgeState purge = policy::PurgeState::valid;
-  std::vector<std::string> tags;         // as far as the stored fields still name them
+  std::vector<std::string> tags;         // those whose names are known; of the others the store has hashes
   std::size_t tag_count = 0;
   std::uint64_t checked_at = 0;          // purge position
   std::uint64_t body_bytes = 0, held_bytes = 0;

@@ -121,7 +121,10 @@ void append_variant(std::string& out, const Variant& variant, std::size_t number
     out += fmt::format("    Size      {} bytes of body, {} in memory\n", variant.body_bytes, variant.held_bytes);
   }
   if (variant.tag_count > 0) {
-    out += fmt::format("    Tags      {}{}\n", variant.tag_count, variant.tags.empty() ? "" : ": " + joined(variant.tags, " "));
+    const std::size_t unnamed = variant.tag_count - variant.tags.size();
+    out += fmt::format("    Tags      {}{}\n", joined(variant.tags, " "),
+                       unnamed == 0 ? "" : fmt::format("{}{} of which only hashes are kept (`forward_tags` keeps the names)",
+                                                       variant.tags.empty() ? "" : ", and ", unnamed));
   }
   out += fmt::format("    Purges    {}, checked at position {}\n",
                      variant.purge == policy::PurgeState::valid  ? "none hits it"

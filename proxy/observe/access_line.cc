@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -14,12 +14,9 @@ namespace {
 
 constexpr std::size_t kTargetBytesMax = 2048;
 constexpr std::size_t kTextBytesMax = 512;
-constexpr std::size_t kTexts = 8;
-
-using Texts = std::array<std::string_view AccessRecord::*, kTexts>;
-constexpr Texts kTextMembers = {&AccessRecord::client,     &AccessRecord::method,  &AccessRecord::target,
-                                &AccessRecord::host,       &AccessRecord::user_agent, &AccessRecord::referer,
-                                &AccessRecord::request_id, &AccessRecord::origin_server};
+constexpr std::array<std::string_view AccessRecord::*, kAccessTexts> kTextMembers = {
+    &AccessRecord::client,     &AccessRecord::method,  &AccessRecord::target,     &AccessRecord::host,
+    &AccessRecord::user_agent, &AccessRecord::referer, &AccessRecord::request_id, &AccessRecord::origin_server};
 
 // What stands in front of the texts.
 struct Packed {
@@ -29,7 +26,7 @@ struct Packed {
   std::int32_t age_s, ttl_s;
   std::uint16_t status;
   std::uint8_t http_minor, has_reason, reason, storing;
-  std::array<std::uint16_t, kTexts> sizes;
+  std::array<std::uint16_t, kAccessTexts> sizes;
 };
 static_assert(std::is_trivially_copyable_v<Packed>);
 
@@ -80,22 +77,17 @@ std::chrono::year_month_day date_of(WallSeconds second) {
 
 }  // namespace
 
-AccessRecord clipped(const AccessRecord& record) {
-  AccessRecord out = record;
-  for (const auto member : kTextMembers) {
-    const std::size_t limit = member == &AccessRecord::target ? kTargetBytesMax : kTextBytesMax;
-    out.*member = (out.*member).substr(0, limit);
+PackedSizes measure(const AccessRecord& record) {
+  PackedSizes sizes{{}, sizeof(Packed)};
+  for (std::size_t i = 0; i < kAccessTexts; ++i) {
+    const std::size_t most = kTextMembers[i] == &AccessRecord::target ? kTargetBytesMax : kTextBytesMax;
+    sizes.texts[i] = static_cast<std::uint16_t>(std::min((record.*kTextMembers[i]).size(), most));
+    sizes.total += sizes.texts[i];
   }
-  return out;
+  return sizes;
 }
 
-std::size_t packed_size(const AccessRecord& record) {
-  std::size_t size = sizeof(Packed);
-  for (const auto member : kTextMembers) size += (record.*member).size();
-  return size;
-}
-
-void pack(const AccessRecord& record, std::byte* into) {
+void pack(const AccessRecord& record, const PackedSizes& sizes, std::byte* into) {
   Packed packed{};
   packed.at_ms = record.at.time_since_epoch().count();
   packed.bytes_out = record.bytes_out;
@@ -108,13 +100,12 @@ void pack(const AccessRecord& record, std::byte* into) {
   packed.has_reason = record.has_reason ? 1 : 0;
   packed.reason = static_cast<std::uint8_t>(record.reason);
   packed.storing = static_cast<std::uint8_t>(record.storing);
+  packed.sizes = sizes.texts;
   std::byte* text_at = into + sizeof packed;
-  for (std::size_t i = 0; i < kTexts; ++i) {
-    const std::string_view text = record.*kTextMembers[i];
-    packed.sizes[i] = static_cast<std::uint16_t>(text.size());
-    if (text.empty()) continue;
-    std::memcpy(text_at, text.data(), text.size());
-    text_at += text.size();
+  for (std::size_t i = 0; i < kAccessTexts; ++i) {
+    if (sizes.texts[i] == 0) continue;
+    std::memcpy(text_at, (record.*kTextMembers[i]).data(), sizes.texts[i]);
+    text_at += sizes.texts[i];
   }
   std::memcpy(into, &packed, sizeof packed);
 }
@@ -135,7 +126,7 @@ AccessRecord unpack(std::span<const std::byte> bytes) {
   record.reason = static_cast<policy::Reason>(packed.reason);
   record.storing = static_cast<policy::Storing>(packed.storing);
   const char* text_at = reinterpret_cast<const char*>(bytes.data()) + sizeof packed;
-  for (std::size_t i = 0; i < kTexts; ++i) {
+  for (std::size_t i = 0; i < kAccessTexts; ++i) {
     record.*kTextMembers[i] = {text_at, packed.sizes[i]};
     text_at += packed.sizes[i];
   }

@@ -1,5 +1,6 @@
 // proxy/observe/access_line.h: an access record as bytes in a ring, and as a line of text.
-//     std::byte* room = ring.begin_write(packed_size(record));  pack(record, room);
+//     const PackedSizes sizes = measure(record);
+//     if (std::byte* room = ring.begin_write(sizes.total)) pack(record, sizes, room);
 //     formatter.append(out, unpack(bytes));
 // Combined  what Apache and nginx call so, then host, request id and name=value pairs of ours:
 //     192.0.2.7 - - [21/Oct/2015:07:28:00 +0000] "GET /milk HTTP/1.1" 200 512 "-" "curl/8.0" shop.test 3f2a reason=fresh_hit
@@ -9,7 +10,9 @@
 // Time    UTC.
 // Thread  pack, unpack: any. A formatter: one.
 #pragma once
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -17,11 +20,14 @@
 
 namespace davenport::observe {
 
-// Each view of `record` cut to what is kept of it.
-AccessRecord clipped(const AccessRecord& record);
-
-std::size_t packed_size(const AccessRecord& clipped_record);
-void pack(const AccessRecord& clipped_record, std::byte* into);
+// How much is kept of each text of a record, and what all of it takes.
+inline constexpr std::size_t kAccessTexts = 8;
+struct PackedSizes {
+  std::array<std::uint16_t, kAccessTexts> texts;
+  std::size_t total;
+};
+PackedSizes measure(const AccessRecord& record);
+void pack(const AccessRecord& record, const PackedSizes& sizes, std::byte* into);
 AccessRecord unpack(std::span<const std::byte> bytes);      // its views lie in `bytes`
 
 class AccessFormatter {

@@ -42,10 +42,10 @@ class Ring final : public AccessLogRing {
  public:
   Ring(SharedRing ring, std::shared_ptr<const void> alive) : ring_(std::move(ring)), alive_(std::move(alive)) {}
   bool push(const AccessRecord& record) override {
-    const AccessRecord kept = clipped(record);
-    std::byte* const room = ring_->begin_write(packed_size(kept));
+    const PackedSizes sizes = measure(record);
+    std::byte* const room = ring_->begin_write(sizes.total);
     if (room == nullptr) return false;
-    pack(kept, room);
+    pack(record, sizes, room);
     ring_->end_write();
     return true;
   }

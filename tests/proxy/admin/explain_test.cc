@@ -115,6 +115,23 @@ TEST_CASE("a fresh response is explained: key, age, lifetime and where it comes 
   CHECK(variant.purge == policy::PurgeState::valid);
 }
 
+TEST_CASE("only tags that the response really has are named, and the others are counted") {
+  FakeServer server;
+  put(server, "/milk", "Cache-Control: max-age=60\r\nSurrogate-Key: dairy\r\n", "milk", "", kStored);
+  config::Config config = admin_test::shop_config();
+  config.routes[0].cache.tags = {"new-since-the-reload"};
+  REQUIRE(server.reload(std::make_shared<const config::Config>(config)));
+  put(server, "/butter", "Cache-Control: max-age=60\r\n", "butter", "", kStored);
+  const Explanation milk = explained(server, "http://shop.test/milk");
+  CHECK(milk.variants.at(0).tags == std::vector<std::string>{"dairy"});
+  CHECK(milk.variants.at(0).tag_count == 1);
+  Explanation butter = explained(server, "http://shop.test/butter");
+  CHECK(butter.variants.at(0).tags == std::vector<std::string>{"new-since-the-reload"});
+  CHECK(to_text(butter).find("Tags      new-since-the-reload\n") != std::string::npos);
+  butter.variants[0].tag_count = 3;
+  CHECK(to_text(butter).find("new-since-the-reload, and 2 of which only hashes are kept") != std::string::npos);
+}
+
 TEST_CASE("the source of a lifetime is named") {
   struct Row { const char *fields, *source; };
   const std::string modified = "Last-Modified: " + http::http_date(kStored - Seconds{1000}) + "\r\n";

@@ -51,6 +51,14 @@ std::string line(LogFormat format, const AccessRecord& record) {
   return out;
 }
 
+// The record as the writer of the log sees it.
+std::vector<std::byte> packed(const AccessRecord& record) {
+  const PackedSizes sizes = measure(record);
+  std::vector<std::byte> bytes(sizes.total);
+  pack(record, sizes, bytes.data());
+  return bytes;
+}
+
 bool same(const AccessRecord& a, const AccessRecord& b) {
   return line(LogFormat::json, a) == line(LogFormat::json, b) && line(LogFormat::combined, a) == line(LogFormat::combined, b);
 }
@@ -117,8 +125,7 @@ TEST_CASE("the time of a line follows its record, across seconds and days") {
 
 TEST_CASE("a record goes through bytes unchanged") {
   for (const AccessRecord& record : {hit(), miss(), AccessRecord{}}) {
-    std::vector<std::byte> bytes(packed_size(record));
-    pack(record, bytes.data());
+    const std::vector<std::byte> bytes = packed(record);
     CHECK(same(unpack(bytes), record));
   }
 }
@@ -128,13 +135,12 @@ TEST_CASE("long texts are cut: the target at 2,048 bytes, others at 512") {
   AccessRecord record = hit();
   record.target = record.user_agent = record.referer = record.host = record.client = text;
   record.method = record.request_id = record.origin_server = text;
-  const AccessRecord kept = clipped(record);
+  const std::vector<std::byte> bytes = packed(record);
+  const AccessRecord kept = unpack(bytes);
   CHECK(kept.target.size() == 2048);
   for (const std::string_view view : {kept.user_agent, kept.referer, kept.host, kept.client, kept.method, kept.request_id,
                                       kept.origin_server}) {
     CHECK(view.size() == 512);
   }
-  std::vector<std::byte> bytes(packed_size(kept));
-  pack(kept, bytes.data());
-  CHECK(same(unpack(bytes), kept));
+  CHECK(kept.status == record.status);
 }
