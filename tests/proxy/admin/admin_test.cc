@@ -1,6 +1,6 @@
 #include "proxy/admin/admin.h"
 
-#include "admin_support.h"
+#include "proxy/admin/admin_support.h"
 #include "proxy/admin/json.h"
 
 using namespace davenport;

@@ -1,6 +1,6 @@
 #include "proxy/admin/explain.h"
 
-#include "admin_support.h"
+#include "proxy/admin/admin_support.h"
 #include "core/http/grammar.h"
 #include "proxy/admin/json.h"
 

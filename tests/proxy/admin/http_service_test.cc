@@ -1,6 +1,6 @@
 #include "proxy/admin/http_service.h"
 
-#include "admin_support.h"
+#include "proxy/admin/admin_support.h"
 #include "core/net/listener.h"
 
 using namespace davenport;

@@ -5,7 +5,7 @@
 #include <set>
 #include <sstream>
 
-#include "admin_support.h"
+#include "proxy/admin/admin_support.h"
 #include "proxy/admin/exposition.h"
 
 using namespace davenport;
