@@ -11,6 +11,7 @@ namespace {
 
 using detail::LineState;
 
+constexpr std::ptrdiff_t kChunkDigits = 16;     // of 64 bits; more are zeros that nobody needs
 constexpr std::uint64_t kLargestChunk = std::uint64_t{1} << 62;
 
 // Fields that decide framing, routing or the connection come too late in a trailer (RFC 9110 §6.5.1).
@@ -69,7 +70,7 @@ std::optional<ParseFault> read_chunk_line(const char* p, const char* end, std::u
     number = number << 4 | static_cast<unsigned>(digit);
   }
   size = number;
-  if (p == digits) return ParseFault::bad_chunk_size;
+  if (p == digits || p - digits > kChunkDigits) return ParseFault::bad_chunk_size;
   if (p == end) return std::nullopt;
   if (*p != ';' && *p != ' ' && *p != '\t') return ParseFault::bad_chunk_size;
   const char* const semicolon = skip_spaces(p, end);

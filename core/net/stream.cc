@@ -65,13 +65,16 @@ Io Stream::readv(const iovec* pieces, int count, std::size_t room_bytes) {
     if (n > 0) {
       // A short read emptied the socket, and the next bytes make an edge (epoll(7)); but an end that has been announced
       // already makes none.
-      if (static_cast<std::size_t>(n) < room_bytes && !peer_closed_) readable_ = false;
+      if (static_cast<std::size_t>(n) < room_bytes && !peer_closed_) {
+        readable_ = false;
+        short_read_ = true;
+      }
       return {Io::Status::ok, static_cast<std::size_t>(n), 0};
     }
     if (n == 0) return {Io::Status::end, 0, 0};
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {
-      readable_ = false;
+      readable_ = short_read_ = false;
       return {Io::Status::again, 0, 0};
     }
     return {Io::Status::error, 0, errno};

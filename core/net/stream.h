@@ -53,6 +53,12 @@ class Stream {
   Awaiter readable(SteadyTime deadline);
   Awaiter writable(SteadyTime deadline);
   bool maybe_readable() const { return readable_; }
+  // A reset that came together with bytes makes one edge for both, and libevent does not tell it from bytes alone. Who has read
+  // some and is about to wait for more calls this first: the next read asks the kernel once, and finds the reset if there is one.
+  // Who is about to write need not: the write fails.
+  void doubt() {
+    if (std::exchange(short_read_, false)) readable_ = true;
+  }
   // The peer has closed or reset its side, as far as the kernel has said (bytes may still be there to read).
   bool peer_closed() const { return peer_closed_; }
 
@@ -85,6 +91,7 @@ class Stream {
   event* event_;
   int fd_;
   bool readable_ = false, writable_ = true, peer_closed_ = false;
+  bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN
   bool* destroyed_ = nullptr;      // set while on_event is on the stack
   Side reader_, writer_;
 

@@ -20,8 +20,10 @@ Failure Exchange::Impl::not_ready(net::Ready ready, std::string_view what) {
 }
 
 net::Task<HeadResult> Exchange::Impl::next_head() {
-  if (connection_ == nullptr || phase_ != Phase::awaiting) {
-    HeadResult nothing = fail(FailureKind::connection_terminated, "there is no other response head");
+  // Given up before anybody waited (a request's body that was broken from its first byte): there is nothing to wait for.
+  if (abandoned_ || connection_ == nullptr || phase_ != Phase::awaiting) {
+    HeadResult nothing = abandoned_ ? failure(FailureKind::cancelled, "given up")
+                                    : fail(FailureKind::connection_terminated, "there is no other response head");
     return [](HeadResult result) -> net::Task<HeadResult> { co_return result; }(std::move(nothing));
   }
   return read_head();
@@ -52,6 +54,7 @@ net::Task<HeadResult> Exchange::Impl::read_head() {
       if (timings_.first_byte == SteadyTime{}) timings_.first_byte = time;
       deadline = time + settings.between_bytes_timeout;
     } else if (io.status == Io::Status::again) {
+      if (begun) stream().doubt();
       const net::Ready ready = co_await stream().readable(deadline);
       if (ready == net::Ready::timeout && !begun) {
         deadline = std::max(deadline, head_deadline());
@@ -181,6 +184,7 @@ std::optional<PieceResult> Exchange::Impl::try_read_body() {
 net::Task<PieceResult> Exchange::Impl::read_body() {
   for (;;) {
     if (std::optional<PieceResult> piece = try_read_body()) co_return std::move(*piece);
+    stream().doubt();
     const net::Ready ready = co_await stream().readable(now() + cluster_->settings().between_bytes_timeout);
     if (ready != net::Ready::yes) co_return not_ready(ready, "nothing more of its response in time");
   }

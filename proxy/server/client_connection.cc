@@ -323,6 +323,7 @@ net::Task<long> ClientConnection::read_more(SteadyTime deadline, std::size_t mos
       if (io.status == net::Io::Status::end) co_return 0;
       if (io.status == net::Io::Status::error) co_return -1;
     }
+    stream_.doubt();
     const net::Ready ready = co_await stream_.readable(deadline);
     if (ready == net::Ready::timeout) co_return -2;
     if (ready == net::Ready::cancelled) co_return -3;

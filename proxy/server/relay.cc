@@ -90,6 +90,7 @@ net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int
   std::string bytes(kTunnelBytes, '\0');
   bool failed = false;
   for (;;) {
+    from.doubt();
     const net::Ready ready = co_await from.readable(from.loop().now() + idle);
     if (ready != net::Ready::yes) {
       failed = true;

@@ -43,7 +43,7 @@ TEST_CASE("a chunk's size is hexadecimal digits and nothing else (RFC 9112 §7.1
            Row{"4\t", "bad_chunk_size"}, Row{"4 4", "bad_chunk_size"}, Row{"4,4", "bad_chunk_size"},
            Row{"4.", "bad_chunk_size"},
            Row{"4\x0b", "control_byte"}, Row{"4\0"sv, "control_byte"}, Row{"\xd9\xa4", "bad_chunk_size"},
-           Row{"10000000000000000", "bad_chunk_size"}, Row{"ffffffffffffffff", "bad_chunk_size"},
+           Row{"10000000000000000", "bad_chunk_size"}, Row{"00000000000000005", "bad_chunk_size"}, Row{"ffffffffffffffff", "bad_chunk_size"},
            Row{"8000000000000000", "bad_chunk_size"}, Row{"4000000000000000", "bad_chunk_size"}, Row{"4\r", "bare_cr"},
            Row{"\r4", "bare_cr"}}) {
     CAPTURE(row.line);

@@ -140,6 +140,39 @@ TEST_CASE("a connection is accepted, and one to a closed port is refused with it
   CHECK(refused.find("refused") != std::string::npos);
 }
 
+TEST_CASE("a reset that arrived together with bytes is found before the next wait") {
+  Loop loop;
+  Result<int> fd = open_listening_socket(*SocketAddress::numeric("127.0.0.1", 0), true);
+  REQUIRE(fd);
+  const SocketAddress address = *local_address(*fd);
+  int peer = -1;
+  Listener listener(loop, *fd, [&peer](int client, const SocketAddress&) { peer = client; });
+  std::string got;
+  Ready second = Ready::timeout;
+  Io last;
+  const auto story = [](Loop& l, SocketAddress to, int& other, std::string& bytes, Ready& again, Io& end) -> Task<void> {
+    Result<StreamPtr> stream = co_await connect(l, to, l.now() + 5s);
+    REQUIRE(stream.has_value());
+    while (other < 0) static_cast<void>(co_await sleep_until(l, l.now() + 1ms));
+    CHECK(::send(other, "half", 4, MSG_NOSIGNAL) == 4);
+    const linger at_once{1, 0};
+    ::setsockopt(other, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(other);                                    // bytes and reset: one edge, taken in by the next turn of the loop
+    static_cast<void>(co_await (*stream)->readable(l.now() + 1s));
+    char buffer[64];
+    const Io first = (*stream)->read(buffer);
+    if (first.status == Io::Status::ok) bytes.assign(buffer, first.bytes);
+    (*stream)->doubt();
+    again = co_await (*stream)->readable(l.now() + 1s);
+    end = (*stream)->read(buffer);
+    l.stop();
+  };
+  spawn(story(loop, address, peer, got, second, last));
+  loop.run();
+  CHECK(second == Ready::yes);
+  CHECK(last.status == Io::Status::error);
+}
+
 TEST_CASE("work posted from another thread runs on the loop's, in order") {
   Loop loop;
   std::vector<int> order;
