@@ -79,15 +79,16 @@ TEST_CASE("with shifting object sizes the process stays within 1.05 of the budge
     MemoryStore store(settings(kBudget, eviction));
     purge::EmbeddedLog log;
     std::mt19937 random(17);
+    const std::string bytes = body_of("shift", 65'536);
     std::uint64_t number = 0;
     for (const Phase& phase : kPhases) {
       std::uint64_t over = 0;
-      for (std::uint64_t put_bytes = 0; put_bytes < kBudget * 2;) {
+      for (std::uint64_t put_bytes = 0; put_bytes < kBudget * (kSanitized ? 1 : 2);) {
         const std::size_t size = phase.smallest + random() % (phase.largest - phase.smallest + 1);
         const Key key("h/" + std::to_string(number++));
         Put how;
         how.announce_length = random() % 4 != 0;
-        const PutResult result = put(store, log, key, body_of("shift", size), how);
+        const PutResult result = put(store, log, key, std::string_view(bytes).substr(0, size), how);
         REQUIRE(result == PutResult::stored);
         for (int hits = static_cast<int>(random() % 3); hits > 0; --hits) {
           find(store, Key("h/" + std::to_string(random() % number)));
