@@ -5,7 +5,7 @@ BUILD_TYPE ?= Release
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-gaps clean
+.PHONY: help run build test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,9 +19,6 @@ build: ## compile everything into build/
 
 test: build ## compile everything and run all tests
 	@ctest --test-dir $(BUILD_DIR) --output-on-failure --parallel $(JOBS)
-
-test-gaps: build ## run the integration tests of what is known not to work yet (they fail)
-	@$(BUILD_DIR)/tests/integration/integration_tests -ts="known gaps"
 
 clean: ## remove build/
 	@rm -rf $(BUILD_DIR)
