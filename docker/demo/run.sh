@@ -108,7 +108,7 @@ ${bold}Open  $site${plain}   the shop through Davenport (the foot of each page s
       $admin    Davenport's admin interface
 
 ${bold}A page twice: the second comes from the cache${plain}
-  curl -sI $site/product/17 | grep -iE '^(HTTP|cache-status|age)'
+  curl -so /dev/null -D - $site/product/17 | grep -iE '^(HTTP|cache-status|age)'
 
 ${bold}The same page without and with Davenport${plain}
   curl -so /dev/null -w '%{time_total} s\n' $shop/product/17
