@@ -5,21 +5,13 @@
 #include <string>
 
 #include "core/base/text.h"
+#include "core/http/bearer.h"
 #include "core/http/uri.h"
 
 namespace davenport::admin {
 namespace {
 
 using http::FieldId;
-
-// "Bearer" in any case, then spaces, then the token (RFC 6750 §2.1).
-std::string_view bearer_token(const http::Fields& fields) {
-  if (fields.count(FieldId::authorization) != 1) return {};
-  const std::string_view value = fields.get(FieldId::authorization);
-  constexpr std::string_view kScheme = "Bearer ";
-  if (value.size() <= kScheme.size() || !iequals(value.substr(0, kScheme.size()), kScheme)) return {};
-  return trim_ows(value.substr(kScheme.size()));
-}
 
 // An IP address or "localhost": a name that no foreign name server gives out.
 bool is_local_name(std::string_view authority) {
@@ -42,17 +34,8 @@ bool comes_from_a_page(const http::RequestHead& request) {
 
 }  // namespace
 
-bool same_secret(std::string_view given, std::string_view secret) {
-  volatile std::size_t difference = given.size() ^ secret.size();
-  for (std::size_t i = 0; i < secret.size(); ++i) {
-    const char c = i < given.size() ? given[i] : '\0';
-    difference = difference | static_cast<std::size_t>(static_cast<unsigned char>(c ^ secret[i]));
-  }
-  return difference == 0;
-}
-
 Entry check_entry(const http::RequestHead& request, std::string_view token, bool unix_socket) {
-  if (!token.empty()) return same_secret(bearer_token(request.fields), token) ? Entry::allowed : Entry::no_token;
+  if (!token.empty()) return http::same_secret(http::bearer_token(request.fields), token) ? Entry::allowed : Entry::no_token;
   if (unix_socket) return Entry::allowed;
   if (comes_from_a_page(request)) return Entry::foreign_origin;
   if (request.method == http::Method::purge) return Entry::allowed;

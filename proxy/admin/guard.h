@@ -16,7 +16,4 @@ enum class Entry : std::uint8_t { allowed, no_token /* 401 */, foreign_host, for
 // purge is only its own.
 Entry check_entry(const http::RequestHead& request, std::string_view token, bool unix_socket);
 
-// Takes the same time wherever they differ; that their sizes do may show.
-bool same_secret(std::string_view given, std::string_view secret);
-
 }  // namespace davenport::admin

@@ -1,33 +1,19 @@
 #include "proxy/server/traffic_purge.h"
 
-#include <algorithm>
-
 #include "cache/policy/key.h"
 #include "core/base/text.h"
+#include "core/http/bearer.h"
 #include "proxy/server/client_connection.h"
 
 namespace davenport::server {
 namespace {
-
-// Takes the same time whatever differs, so that a token cannot be guessed byte by byte.
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  }
-  return difference == 0;
-}
 
 bool may_purge(const Request& request) {
   const config::Purge& settings = request.snapshot->config->purge;
   for (const config::Network& network : settings.purge_from) {
     if (network.contains(request.peer.address) || (network.unix_peer && request.peer.address == "unix")) return true;
   }
-  if (settings.token.empty()) return false;
-  const std::string_view given = request.head.fields.get(http::FieldId::authorization);
-  constexpr std::string_view scheme = "bearer ";
-  return given.size() > scheme.size() && iequals(given.substr(0, scheme.size()), scheme) &&
-         same_secret(given.substr(scheme.size()), settings.token);
+  return !settings.token.empty() && http::same_secret(http::bearer_token(request.head.fields), settings.token);
 }
 
 }  // namespace
