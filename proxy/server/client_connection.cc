@@ -339,7 +339,6 @@ net::Task<bool> ClientConnection::read_proxy_header() {
       if (!header.local) {
         peer_.address = header.source_address;
         peer_.port = header.source_port;
-        peer_.local_address = header.destination_address;
       }
       input_.erase(0, header.consumed);
       starved_ = input_.empty();

@@ -86,11 +86,6 @@ FlightView Flight::view() {
   return view_;
 }
 
-bool Flight::done() {
-  const std::scoped_lock lock(mutex_);
-  return view_.stage != Stage::asking && view_.stage != Stage::streaming;
-}
-
 void Flight::set_leader_waiting(net::Loop* loop, net::Notify* notify) {
   const std::scoped_lock lock(mutex_);
   leader_loop_ = loop;

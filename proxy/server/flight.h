@@ -76,7 +76,6 @@ class Flight : public std::enable_shared_from_this<Flight> {
   bool has_followers();
 
   FlightView view();
-  bool done();
 
  private:
   friend class Follower;

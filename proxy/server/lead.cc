@@ -229,7 +229,6 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     validating = false;
   }
   times.response_time = std::chrono::floor<Seconds>(read_wall_clock());
-  led.received = times.response_time;
   led.server = exchange->server();
   led.first_byte = std::chrono::duration_cast<Micros>(exchange->timings().first_byte - exchange->timings().started);
 

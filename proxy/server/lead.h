@@ -21,7 +21,6 @@ struct Led {
   std::unique_ptr<origin::Exchange> exchange;
   const http::ResponseHead* head = nullptr;   // with exchange
   policy::Storing storing = policy::Storing::not_asked;
-  WallSeconds received{};
   std::string private_lines;                  // Set-Cookie and the like, for this client alone
   std::string server;
   Micros first_byte{0};

@@ -18,7 +18,6 @@ namespace davenport::server {
 struct Peer {
   std::string address;            // numeric; "unix"
   std::uint16_t port = 0;
-  std::string local_address;      // of the PROXY header, else ""
   bool https = false;             // what the PROXY header or the listener says; TLS later
 };
 

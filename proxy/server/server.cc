@@ -2,12 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <condition_variable>
 #include <mutex>
 
 #include "cache/purge/embedded_log.h"
 #include "cache/store/walk.h"
+#include "config/describe.h"
 #include "core/base/log.h"
 #include "core/net/listener.h"
 #include "proxy/origin/connections.h"
@@ -56,22 +55,12 @@ class ServerImpl final : public Server {
   }
 
   Result<std::monostate> reload(config::ConfigPtr next) override {
-    const config::Config& old = *snapshot_->config;
-    if (next->workers != old.workers) return Error{"workers: a change needs a restart"};
-    if (next->cache.memory_bytes != old.cache.memory_bytes) return Error{"cache.memory: a change needs a restart"};
-    if (next->cache.eviction != old.cache.eviction) return Error{"cache.eviction: a change needs a restart"};
-    if (next->cache.max_object_bytes != old.cache.max_object_bytes) return Error{"cache.max_object: a change needs a restart"};
-    if (next->admin.enabled != old.admin.enabled || !(next->admin.address == old.admin.address)) {
-      return Error{"admin.address: a change needs a restart"};
-    }
-    if (next->access_log.format != old.access_log.format || next->access_log.path != old.access_log.path) {
-      return Error{"log.access: a change needs a restart (SIGUSR1 opens the same file anew)"};
-    }
-    const auto same_listener = [](const config::Listener& a, const config::Listener& b) {
-      return a.address == b.address && a.proxy_protocol == b.proxy_protocol;
-    };
-    if (!std::equal(next->listeners.begin(), next->listeners.end(), old.listeners.begin(), old.listeners.end(), same_listener)) {
-      return Error{"listen: a change needs a restart; another process may be started on the same port before this one is stopped"};
+    // Which settings those are is said once, in the table of settings.
+    const std::vector<std::string> fixed = config::needs_restart(*snapshot_->config, *next);
+    if (!fixed.empty()) {
+      std::string names;
+      for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
+      return Error{"a change of " + names + " needs a restart"};
     }
     const SnapshotPtr snapshot = make_snapshot(std::move(next), snapshot_);
     {

@@ -16,7 +16,6 @@ SnapshotPtr make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecess
     snapshot->clusters.push_back(origin::make_cluster(origin, before));
   }
   snapshot->generation = predecessor == nullptr ? 1 : predecessor->generation + 1;
-  snapshot->via = "1.1 " + config->cache.name;
   snapshot->hit_prefix = "Cache-Status: " + config->cache.name + "; hit; ttl=";
   if (config->routes.size() == 1) {
     const config::Route& route = config->routes.front();

@@ -17,7 +17,6 @@ struct Snapshot {
   std::vector<origin::ClusterPtr> clusters;   // as Config::origins
   std::uint64_t generation = 0;
   const config::Route* only_route = nullptr;  // where one route takes every host and path: no look-up then
-  std::string via;                            // "1.1 davenport"
   std::string hit_prefix;                     // "Cache-Status: davenport; hit; ttl="
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

@@ -112,7 +112,6 @@ void Worker::accepted(int fd, const net::SocketAddress& peer, const config::List
   client->next_in_worker = clients_;
   if (clients_ != nullptr) clients_->previous_in_worker = client;
   clients_ = client;
-  ++connection_count_;
   net::spawn(ClientConnection::run(client));
 }
 
@@ -123,7 +122,6 @@ void Worker::remove(ClientConnection& client) {
     clients_ = client.next_in_worker;
   }
   if (client.next_in_worker != nullptr) client.next_in_worker->previous_in_worker = client.previous_in_worker;
-  --connection_count_;
   metrics_.connections_open.sub();
 }
 

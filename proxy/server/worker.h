@@ -38,7 +38,6 @@ class Worker {
   void close_listeners();
   void close_idle_connections();          // draining: those between two requests go, the others when they are done
   void cancel_connections();              // the drain's deadline has passed
-  std::size_t connection_count() const { return connection_count_; }
   void remove(ClientConnection& connection);
 
   net::Loop& loop() { return loop_; }
@@ -70,7 +69,6 @@ class Worker {
   std::unique_ptr<Tick> tick_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   ClientConnection* clients_ = nullptr;   // an intrusive list; each removes itself
-  std::size_t connection_count_ = 0;
   std::vector<char> read_buffer_;
   http::RequestHead head_;
   Output output_;

@@ -68,6 +68,18 @@ TEST_CASE("a file that is wrong is refused by a reload, and everything goes on a
   CHECK(proxy.running());
 }
 
+TEST_CASE("a change that needs a restart is refused by a reload, by its name, and nothing of that file is taken") {
+  Origin origin;
+  Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, kFresh, "x");
+  proxy.get("/a");
+  REQUIRE(is_hit(proxy.get("/a")));
+  proxy.write_config(config_for(origin).add("cache", "eviction = \"lru\"").add("route.cache", "enabled = false"));
+  proxy.signal(SIGHUP);
+  await_condition("the refusal in the log", [&] { return proxy.log().find("cache.eviction") != std::string::npos; });
+  CHECK(is_hit(proxy.get("/a")));
+}
+
 TEST_CASE("cache rules that a reload changes hold for what is stored already") {
   Origin origin;
   Proxy proxy(config_for(origin));
