@@ -136,6 +136,7 @@ struct CacheRules {
   Seconds keep{86'400};                        // retention beyond freshness and the stale windows
   Seconds hit_for_miss{10};                    // how long an uncacheable key is remembered as such
   bool coalesce = true;
+  bool convert_head = true;                    // HEAD of what is not stored is asked as a GET
   Millis stale_if_slow{1'000};                 // a stale answer in hand is served after it; 0: never
   bool server_timing = false;
 };

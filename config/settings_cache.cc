@@ -93,6 +93,8 @@ constexpr Setting<CacheRules> kCache[] = {
      "How long it is remembered that an answer could not be stored, so that requests for it do not wait for one "
      "another.",
      {.high = kHour * 24}},
+    {"convert_head", rule<&CacheRules::convert_head>,
+     "A HEAD for which nothing is stored asks the origin by GET, so that its answer can be stored. false: HEAD stays HEAD."},
     {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
     {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},
 };

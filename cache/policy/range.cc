@@ -80,16 +80,22 @@ RangePlan plan_range(const http::RequestHead& request, const http::Fields& store
   return {Kind::several, std::move(ranges)};
 }
 
-std::optional<Part> part_of(const http::ResponseHead& response) {
-  if (response.status != 206 || response.fields.count(FieldId::content_range) != 1) return std::nullopt;
-  const auto said = http::parse_content_range(response.fields.get(FieldId::content_range));
+std::optional<Part> part_in(const http::Fields& fields) {
+  if (fields.count(FieldId::content_range) != 1) return std::nullopt;
+  const auto said = http::parse_content_range(fields.get(FieldId::content_range));
   if (!said || !said->first || !said->last) return std::nullopt;
   const Part part{{*said->first, *said->last}, said->complete};
   if (part.range.last < part.range.first || (part.complete && *part.complete <= part.range.last)) return std::nullopt;
-  if (response.framing == http::Framing::length && response.content_length != part.range.size()) return std::nullopt;
   // multipart/byteranges has a Content-Range in each part, not in the head (RFC 9110 §15.3.7.2).
   constexpr std::string_view kMultipart = "multipart/byteranges";
-  if (iequals(response.fields.get(FieldId::content_type).substr(0, kMultipart.size()), kMultipart)) return std::nullopt;
+  if (iequals(fields.get(FieldId::content_type).substr(0, kMultipart.size()), kMultipart)) return std::nullopt;
+  return part;
+}
+
+std::optional<Part> part_of(const http::ResponseHead& response) {
+  if (response.status != 206) return std::nullopt;
+  const auto part = part_in(response.fields);
+  if (part && response.framing == http::Framing::length && response.content_length != part->range.size()) return std::nullopt;
   return part;
 }
 

@@ -36,6 +36,8 @@ struct Part {
 };
 // nullopt where it is no 206, in several parts, of another unit, malformed, or contradicted by its Content-Length.
 std::optional<Part> part_of(const http::ResponseHead& response);
+// The same of a stored 206's fields.
+std::optional<Part> part_in(const http::Fields& fields);
 
 // The plan for a GET with Range when only `have` is stored: `single` with absolute positions where the one range asked for
 // lies wholly inside (§3.3), else `whole`, which here means: the origin has to be asked. `stored`: the 206's fields.

@@ -71,6 +71,13 @@ Decision decide_fresh(const Ask& ask, const StoredFacts& stored, WallSeconds now
   return {Action::serve, Reason::fresh_hit};
 }
 
+// Softly purged within its lifetime: this visitor gets it, and one request asks the origin behind. It is fresh by RFC 9111 still, so
+// nothing in the response forbids that; only the client can ask for more.
+std::optional<Decision> decide_soft(const Ask& ask, const StoredFacts& stored, WallSeconds now) {
+  if (!stored.fresh(now) || decide_fresh(ask, stored, now).action != Action::serve) return std::nullopt;
+  return Decision{Action::serve_and_refresh, Reason::purged_soft};
+}
+
 // §4.2.4: served stale only where the response or the client says so, and nothing forbids it.
 Decision decide_stale(const Ask& ask, const StoredFacts& stored, Reason why, WallSeconds now) {
   if (stored.must_revalidate) return ask_origin(ask, Action::validate, Reason::must_revalidate);
@@ -130,7 +137,10 @@ Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, boo
   }
   if (stored->partial && !ask.partial_suffices) return ask_origin(ask, Action::fetch, Reason::partial_miss);
   if (stored->no_cache) return ask_origin(ask, Action::validate, Reason::response_no_cache);
-  if (purge == PurgeState::soft) return decide_stale(ask, *stored, Reason::purged_soft, now);
+  if (purge == PurgeState::soft) {
+    const auto soft = decide_soft(ask, *stored, now);
+    return soft ? *soft : decide_stale(ask, *stored, Reason::purged_soft, now);
+  }
   return stored->fresh(now) ? decide_fresh(ask, *stored, now) : decide_stale(ask, *stored, Reason::stale, now);
 }
 

@@ -45,7 +45,8 @@ struct Decision {
 };
 // `other_variants`: nothing matched, though the key has responses (vary_miss instead of uri_miss).
 // A fetch for `request_no_store` or `authorization` is for this client alone: its answer may not be shared before the
-// verdict (storability.h) allows it. A softly purged response counts as stale, its windows starting with its staleness.
+// verdict (storability.h) allows it. A softly purged response is served while one request asks the origin behind, as long as its
+// lifetime would have lasted; afterwards it is stale as any other.
 Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, bool other_variants,
                 const config::CacheRules& rules, WallSeconds now);
 

@@ -252,7 +252,7 @@ StoreVerdict judge_answer(const Ask& ask, bool asked_for_range, const http::Resp
 
 StoreVerdict judge(const http::RequestHead& request, const http::ResponseHead& response, const Times& times,
                    const config::CacheRules& rules) {
-  if (request.method != http::Method::get) {
+  if (request.method != http::Method::get && request.method != http::Method::head) {
     StoreVerdict verdict;
     verdict.storing = Storing::method;
     return verdict;

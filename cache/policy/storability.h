@@ -40,7 +40,7 @@ struct StoreVerdict {
   bool ok() const { return storing == Storing::stored; }
 };
 
-// `request`: what was asked (GET; anything else is Storing::method). The verdict is the same for all followers of a flight.
+// `request`: what was asked (GET, or a HEAD that the caller asks as a GET; anything else is Storing::method). The verdict is the same for all followers of a flight.
 // A 206 whose Content-Range covers the whole (bytes 0-9/10) is judged as a 200: facts.status is 200 then, and the caller
 // stores it as one, without Content-Range (make_whole()). Any other good 206 is Storing::partial, with facts that say
 // `partial`: for a store that keeps parts.

@@ -44,9 +44,11 @@ bool selects(const http::Fields& not_modified, const http::Fields& stored, bool 
 // An ETag that was made weak here (a coding of our own) stays weak where it is the same otherwise. Copies.
 void merge_304(http::Fields& stored, const http::Fields& not_modified);
 
-// §4.3.5: a HEAD answer (200) beside a stored GET; any other status invalidates. The length counts only where both are in
-// the same coding: a body that we coded has another one than the origin's.
-enum class HeadVerdict : std::uint8_t { updates, invalidates };
+// §4.3.5: a HEAD answer beside a stored GET. A 200 that contradicts it and a status that would have replaced it (a redirect, 404,
+// 410 …) invalidate. Nothing is said by an error of the server's, by an application that knows no HEAD (405), and by what answers
+// this request's own condition, range or credentials. The length counts only where both are in the same coding: a body that
+// we coded has another one than the origin's.
+enum class HeadVerdict : std::uint8_t { updates, invalidates, says_nothing };
 HeadVerdict compare_head(const http::ResponseHead& head, const http::Fields& stored, std::uint64_t stored_bytes);
 
 // §4.4: what an unsafe method's non-error answer invalidates: the target, Location and Content-Location of the same

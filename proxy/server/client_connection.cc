@@ -219,12 +219,12 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
     if (log.check(stored->names(), stored->checked_at()) != policy::PurgeState::valid) return false;
     stored->mark_checked(position);
   }
-  if (stored->soft_purged()) return false;
+  if (stored->soft_purged() || stored->facts().partial) return false;
   const WallSeconds wall = now.wall_seconds();
   policy::Reason reason = policy::Reason::fresh_hit;
   constexpr std::uint64_t kAsks = http::field_bit(FieldId::cache_control) | http::field_bit(FieldId::pragma) | http::field_bit(FieldId::authorization);
   const policy::StoredFacts& facts = stored->facts();
-  if ((head.fields.present() & kAsks) != 0 || !facts.fresh(wall) || facts.no_cache || facts.partial) {
+  if ((head.fields.present() & kAsks) != 0 || !facts.fresh(wall) || facts.no_cache) {
     const policy::Decision decision =
         policy::decide(policy::read_ask(head, rules), &facts, policy::PurgeState::valid, false, rules, wall);
     if (decision.action != policy::Action::serve) return false;

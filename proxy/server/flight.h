@@ -33,6 +33,7 @@ enum class Stage : std::uint8_t { asking, streaming, complete, failed, stale, re
 // The head of a response that may be stored, as every follower may have it. Immutable once it is in a flight.
 struct FlightHead {
   int status = 0;
+  int origin_status = 0;               // what the origin said: 206 where that completed a part
   std::string reason;
   http::Fields fields;                 // end-to-end, without framing, Set-Cookie that is stripped, and tags
   policy::StoreVerdict verdict;

@@ -68,14 +68,28 @@ void append_part_fields(std::string& text, const http::Fields& fields, bool keep
   }
 }
 
-void append_content_range(std::string& text, const policy::ByteRange& range, std::uint64_t whole) {
-  text.append("Content-Range: bytes ");
-  append_number(text, range.first);
-  text.push_back('-');
-  append_number(text, range.last);
-  text.push_back('/');
-  append_number(text, whole);
+
+// Of a stored part: the one range asked for, which lies inside it (part_suffices()).
+bool append_from_part(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const http::Fields& fields,
+                      const Tail& tail, Account& account) {
+  const auto have = policy::part_in(fields);
+  if (!have) return false;
+  const policy::RangePlan plan = policy::plan_from_part(request, fields, *have);
+  if (plan.kind != policy::RangePlan::Kind::single) return false;
+  const policy::ByteRange& range = plan.ranges.front();
+  std::string& text = out.begin_text();
+  const std::size_t from = text.size();
+  text.append("HTTP/1.1 206 Partial Content\r\n");
+  append_part_fields(text, fields, true);
+  append_content_range(text, range, have->complete);
+  http::append_field(text, "Content-Length", range.size());
+  tail.append(text, request);
   text.append("\r\n");
+  out.end_text(from);
+  out.stored(&response, response.head().size(), range.first - have->range.first, range.size());
+  account.status = 206;
+  account.body_bytes = range.size();
+  return true;
 }
 
 // A body could hold a fixed boundary on purpose: the entry's own hash, keyed by the process' seed, can't be known outside.
@@ -150,7 +164,9 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
     case policy::Precondition::none:
     case policy::Precondition::pass: break;
   }
-  if (!request.fields.has(FieldId::range) || request.method != http::Method::get || status != 200) return false;
+  if (!request.fields.has(FieldId::range) || request.method != http::Method::get) return false;
+  if (response.facts().partial) return append_from_part(out, request, response, fields, tail, account);
+  if (status != 200) return false;
   const policy::RangePlan plan = policy::plan_range(request, fields, response.body_bytes());
   switch (plan.kind) {
     case policy::RangePlan::Kind::whole: return false;
@@ -181,6 +197,29 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
 }
 
 }  // namespace
+
+void append_content_range(std::string& text, const policy::ByteRange& range, std::optional<std::uint64_t> whole) {
+  text.append("Content-Range: bytes ");
+  append_number(text, range.first);
+  text.push_back('-');
+  append_number(text, range.last);
+  text.push_back('/');
+  if (whole) {
+    append_number(text, *whole);
+  } else {
+    text.push_back('*');
+  }
+  text.append("\r\n");
+}
+
+bool part_suffices(const http::RequestHead& request, const store::StoredResponse& response) {
+  int status = 0;
+  std::string_view reason;
+  http::Fields fields;
+  read_stored_head(response.head(), status, reason, fields);
+  const auto have = policy::part_in(fields);
+  return have && policy::plan_from_part(request, fields, *have).kind == policy::RangePlan::Kind::single;
+}
 
 std::string_view connection_line(const http::RequestHead& request, bool keep_alive) {
   if (!keep_alive) return "Connection: close\r\n";

@@ -1,9 +1,11 @@
 // proxy/server/hit.h: answers out of the store, without suspending: whole, HEAD, 304, 412, ranges. The common one formats two numbers
 // and nothing else: status line, Age and Cache-Status as text, then the stored fields and body in place.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "cache/policy/range.h"
 #include "cache/policy/reuse.h"
 #include "cache/store/memory_store.h"
 #include "core/http/message.h"
@@ -30,6 +32,12 @@ void append_hit(Output& out, const http::RequestHead& request, const store::Stor
 
 // The fields of a stored head (policy/ speaks of fields). Views into `head`.
 void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields);
+
+// Does this stored part (206) hold the one range that is asked for?
+bool part_suffices(const http::RequestHead& request, const store::StoredResponse& response);
+
+// "Content-Range: bytes 0-4/10", or "/*" where the whole's length is unknown.
+void append_content_range(std::string& text, const policy::ByteRange& range, std::optional<std::uint64_t> whole);
 
 // "Connection: close" or, for an HTTP/1.0 client that wants it, "keep-alive"; "" where the version says it all.
 std::string_view connection_line(const http::RequestHead& request, bool keep_alive);

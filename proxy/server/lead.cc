@@ -2,12 +2,12 @@
 
 #include "cache/policy/storability.h"
 #include "cache/policy/validate.h"
-#include "cache/policy/vary.h"
 #include "core/base/log.h"
-#include "core/http/serializer.h"
 #include "proxy/server/client_connection.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
+#include "proxy/server/keep.h"
+#include "proxy/server/part.h"
 #include "proxy/server/relay.h"
 #include "proxy/server/worker.h"
 
@@ -16,65 +16,23 @@ namespace {
 
 constexpr Millis kWindowWait{30'000};     // how long a body that outgrew the store waits for its slowest reader
 
-struct Landing {                          // what a response needs at its commit
-  FlightPtr flight;
-  std::shared_ptr<const FlightHead> head;
-  store::FillPtr fill;
-  std::uint32_t max_variants = 0;
-};
-
-std::vector<Hash128> hashes_of(const std::vector<std::string>& tags) {
-  std::vector<Hash128> hashes;
-  hashes.reserve(tags.size());
-  for (const std::string& tag : tags) hashes.push_back(hash128(tag, process_seed()));
-  return hashes;
-}
-
-std::string stored_head_text(int status, std::string_view reason, const http::Fields& fields, std::uint64_t body_bytes) {
-  std::string text;
-  append_head(text, status, reason, fields);
-  if (status != 204) http::append_field(text, "Content-Length", body_bytes);
-  text.append("\r\n");
-  return text;
-}
-
 // The body is whole: into the store, and on to all who follow.
 void land(Worker& worker, const Landing& landing) {
-  const FlightHead& head = *landing.head;
-  const std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
-  store::Draft draft;
-  draft.key = landing.flight->parts();
-  draft.selector = head.selector;
-  draft.head = text;
-  draft.facts = head.verdict.facts;
-  draft.tags = head.tags;
-  draft.position = landing.flight->position();
   store::StoredPtr stored;
-  const store::PutResult put = worker.shared().store.commit(landing.fill, draft, worker.shared().purge_log, landing.max_variants, &stored);
-  policy::Storing storing = policy::Storing::stored;
-  switch (put) {
-    case store::PutResult::stored: break;
-    case store::PutResult::too_large: storing = policy::Storing::too_large; break;
-    case store::PutResult::too_many_variants: storing = policy::Storing::too_many_variants; break;
-    case store::PutResult::no_room: storing = policy::Storing::memory_pinned; break;
-    case store::PutResult::purged: storing = policy::Storing::purged_meanwhile; break;
-  }
-  worker.metrics().storing[static_cast<std::size_t>(storing)].add();
-  if (put != store::PutResult::stored) stored.reset();
-  landing.flight->complete(landing.head, landing.fill, std::move(stored), head.status, false);
+  static_cast<void>(commit(worker, landing, stored));
+  landing.flight->complete(landing.head, landing.fill, std::move(stored), landing.head->origin_status, false);
   worker.shared().flights.remove(*landing.flight);
 }
 
 // The rest of a body, after the leader's own look at it. Detached: it ends with the body, or by the origin's time limits.
-net::Task<void> pump(Worker& worker, std::unique_ptr<origin::Exchange> exchange, Landing landing, std::string leftover,
-                     bool end, std::uint64_t window_bytes) {
+net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::string leftover, bool end, std::uint64_t window_bytes) {
   Flight& flight = *landing.flight;
   net::Notify room(worker.loop());
   bool storing = true;
   std::string bytes = std::move(leftover);     // read, and not yet in the flight
   while (!end || !bytes.empty()) {
     if (bytes.empty()) {
-      Result<origin::Piece, origin::Failure> piece = co_await exchange->read_body();
+      Result<origin::Piece, origin::Failure> piece = co_await body.read();
       if (!piece) {
         worker.metrics().origin_failures.add();
         worker.metrics().storing[static_cast<std::size_t>(policy::Storing::incomplete)].add();
@@ -120,54 +78,14 @@ net::Task<void> pump(Worker& worker, std::unique_ptr<origin::Exchange> exchange,
     land(worker, landing);
   } else {
     worker.metrics().storing[static_cast<std::size_t>(policy::Storing::too_large)].add();
-    flight.complete(landing.head, landing.fill, {}, landing.head->status, false);
+    flight.complete(landing.head, landing.fill, {}, landing.head->origin_status, false);
   }
 }
 
 // A 304 to our validators (RFC 9111 §4.3.4): a new head over the same body.
 void land_304(Worker& worker, Request& request, Flight& flight, const http::ResponseHead& update, const policy::Times& times) {
-  const store::StoredPtr old = request.stored;
-  int status = 0;
-  std::string_view reason;
-  http::Fields stored_fields;
-  read_stored_head(old->head(), status, reason, stored_fields);
-  http::Fields merged = stored_fields.clone();
-  http::Fields update_fields;
-  std::string private_lines;
-  make_client_fields(update, request.rules(), nullptr, times.response_time, update_fields, private_lines);
-  policy::merge_304(merged, update_fields);
-  http::ResponseHead head;
-  head.status = static_cast<std::uint16_t>(status);
-  head.framing = http::Framing::length;
-  head.content_length = old->body_bytes();
-  for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
-  const policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
-  store::StoredPtr result;
-  if (verdict.ok()) {
-    http::Fields kept;
-    for (const http::Field& field : merged) {
-      if (field.id != http::FieldId::content_length && policy::is_stored_field(field, verdict, request.rules(), head)) {
-        kept.add(field.id, field.name, field.value);
-      }
-    }
-    const std::string text = stored_head_text(status, reason, kept, old->body_bytes());
-    store::Draft draft;
-    draft.key = flight.parts();
-    draft.selector = old->selector();
-    draft.head = text;
-    draft.facts = verdict.facts;
-    // Tags go out with the first answer only, where they are not kept: a 304 without any keeps those that are known.
-    const std::vector<Hash128> tags = update.fields.has(http::FieldId::surrogate_key) || update.fields.has(http::FieldId::cache_tag)
-                                          ? hashes_of(policy::tags_of(update.fields, request.rules()))
-                                          : std::vector<Hash128>(old->tags().begin(), old->tags().end());
-    draft.tags = tags;
-    draft.position = flight.position();
-    static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &result));
-  } else {
-    worker.shared().store.erase(*old);
-  }
-  worker.metrics().storing[static_cast<std::size_t>(verdict.ok() ? policy::Storing::updated : verdict.storing)].add();
-  flight.complete(nullptr, nullptr, result ? std::move(result) : old, 304, true);
+  store::StoredPtr updated = refresh(worker, request, flight.parts(), flight.position(), update, times);
+  flight.complete(nullptr, nullptr, updated ? std::move(updated) : request.stored, 304, true);
   worker.shared().flights.remove(flight);
 }
 
@@ -198,13 +116,15 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   std::string target;
   append_origin_target(request.head, target);
   origin::OriginRequest ask;
-  ask.method_name = request.head.method_name;
-  ask.method = request.head.method;
+  ask.method_name = "GET";                    // a HEAD too, for what it brings can be stored (`convert_head`)
+  ask.method = http::Method::get;
   ask.target = target;
   ask.fields = &fields;
   ask.affinity = request.key.hash.low;
 
-  bool validating = request.stored && request.purge != policy::PurgeState::hard && request.stored->facts().has_validator;
+  const bool part_misses = request.stored && request.stored->facts().partial && !request.ask.partial_suffices;
+  std::optional<Completion> completion = plan_completion(request);
+  bool validating = request.stored && !part_misses && request.purge != policy::PurgeState::hard && request.stored->facts().has_validator;
   int stored_status = 0;
   std::string_view stored_reason;
   http::Fields stored_fields;
@@ -213,9 +133,11 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   policy::Times times;
   std::unique_ptr<origin::Exchange> exchange;
   Result<const http::ResponseHead*, origin::Failure> head = nullptr;
+  std::optional<http::ResponseHead> joined;          // what a stored part and this answer make together
   for (;;) {
     make_origin_fields(request, request.peer, Purpose::store, fields);
     if (validating) policy::add_validators(stored_fields, fields);
+    if (completion) completion->ask(fields);
     times.request_time = std::chrono::floor<Seconds>(read_wall_clock());
     exchange = std::make_unique<origin::Exchange>(worker.connections(), request.snapshot->clusters[request.route->origin]);
     metrics.origin_requests.add();
@@ -224,8 +146,17 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
       if (client != nullptr) pass_interim(*client, request, **head);
       head = co_await exchange->next_head();
     }
+    if (!head) break;
+    const int status = (*head)->status;
+    if (completion && (status == 206 || status == 416)) {
+      joined = completed(*completion, **head);
+      if (joined && policy::judge(request.head, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())}, rules).ok()) break;
+      joined.reset();
+      completion.reset();                            // the part is of another whole: ask once more, for all of it
+      continue;
+    }
     // A 304 that speaks of another response than ours says nothing about it (RFC 9111 §4.3.3): ask once more, for the whole.
-    if (!validating || !head || (*head)->status != 304 || policy::selects((*head)->fields, stored_fields, true)) break;
+    if (!validating || status != 304 || policy::selects((*head)->fields, stored_fields, true)) break;
     validating = false;
   }
   times.response_time = std::chrono::floor<Seconds>(read_wall_clock());
@@ -249,7 +180,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     co_return std::move(led);
   }
   metrics.origin_first_byte.observe(led.first_byte);
-  const http::ResponseHead& response = **head;
+  const http::ResponseHead& response = joined ? *joined : **head;
 
   if (response.status == 304 && validating) {
     land_304(worker, request, *flight, response, times);
@@ -265,10 +196,8 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   }
 
   policy::StoreVerdict verdict = policy::judge(request.head, response, times, rules);
-  const std::uint64_t most = rules.max_object_bytes != 0 ? std::min(rules.max_object_bytes, request.snapshot->config->cache.max_object_bytes)
-                                                         : request.snapshot->config->cache.max_object_bytes;
   const bool has_body = response.framing != http::Framing::none;
-  if (verdict.ok() && response.framing == http::Framing::length && response.content_length > most) {
+  if (verdict.ok() && response.framing == http::Framing::length && response.content_length > most_bytes(request)) {
     verdict.storing = policy::Storing::too_large;
   }
   store::FillPtr fill;
@@ -280,41 +209,32 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     metrics.storing[static_cast<std::size_t>(verdict.storing)].add();
     led.storing = verdict.storing;
     // An answer that replaces what is stored, and may not be stored itself, ends it (RFC 9111 §4.3.3); an error does not.
-    if (request.stored && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
+    const bool part = verdict.storing == policy::Storing::partial;
+    if (request.stored && !part && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, times.response_time);
     worker.shared().flights.remove(*flight);
     flight->release();
+    if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);
     led.head = &response;
     led.exchange = std::move(exchange);
     co_return std::move(led);
   }
 
-  auto flight_head = std::make_shared<FlightHead>();
-  const bool whole_206 = response.status == 206;         // judged as the 200 that it stands for (policy/storability.h)
-  flight_head->status = verdict.facts.status;
-  flight_head->reason = whole_206 ? "" : std::string(response.reason);
-  flight_head->selector = policy::make_selector(response.fields, request.head.fields, rules);
-  flight_head->tags = hashes_of(policy::tags_of(response.fields, rules));
-  flight_head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
-  flight_head->length = response.framing == http::Framing::length ? response.content_length : 0;
-  {
-    http::Fields client_fields;
-    make_client_fields(response, rules, &verdict, times.response_time, client_fields, led.private_lines);
-    flight_head->fields = client_fields.clone();
-  }
-  flight_head->verdict = std::move(verdict);
+  auto flight_head = make_flight_head(request, response, std::move(verdict), times.response_time, led.private_lines);
+  flight_head->origin_status = (*head)->status;
   Landing landing{flight, std::move(flight_head), std::move(fill), rules.max_variants};
 
   // What has arrived with the head, at once: most answers are whole here, and nobody waits.
   bool whole = !has_body;
   std::string leftover;
+  JoinedBody body = joined ? JoinedBody(std::move(exchange), *completion) : JoinedBody(std::move(exchange));
   if (!has_body) {
     // Nothing follows; the exchange still has to see its end to give the connection back.
-    static_cast<void>(exchange->try_read_body());
+    static_cast<void>(body.try_read());
   }
   while (!whole) {
-    std::optional<Result<origin::Piece, origin::Failure>> piece = exchange->try_read_body();
+    std::optional<Result<origin::Piece, origin::Failure>> piece = body.try_read();
     if (!piece) break;
     if (!*piece) {
       metrics.origin_failures.add();
@@ -332,13 +252,13 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     }
   }
   if (whole && leftover.empty()) {
-    exchange.reset();
+    body.close();
     land(worker, landing);
     co_return std::move(led);
   }
   flight->stream(landing.head, landing.fill);
   const std::uint64_t window = request.snapshot->config->limits.window_bytes;
-  net::spawn(pump(worker, std::move(exchange), std::move(landing), std::move(leftover), whole, window));
+  net::spawn(pump(worker, std::move(body), std::move(landing), std::move(leftover), whole, window));
   co_return std::move(led);
 }
 

@@ -8,6 +8,7 @@
 #include "core/net/task.h"
 #include "proxy/origin/exchange.h"
 #include "proxy/server/flight.h"
+#include "proxy/server/keep.h"
 #include "proxy/server/request.h"
 
 namespace davenport::server {
@@ -20,6 +21,7 @@ struct Led {
   // Set: the answer can't be shared (the flight is released); it is this leader's to pass on. Null: see the flight.
   std::unique_ptr<origin::Exchange> exchange;
   const http::ResponseHead* head = nullptr;   // with exchange
+  std::unique_ptr<Keeper> keeper;             // with exchange: what is passed on is stored as well (a part); may be null
   policy::Storing storing = policy::Storing::not_asked;
   std::string private_lines;                  // Set-Cookie and the like, for this client alone
   std::string server;

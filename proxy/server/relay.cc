@@ -10,6 +10,7 @@
 #include "proxy/server/client_connection.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
+#include "proxy/server/keep.h"
 #include "proxy/server/story.h"
 
 namespace davenport::server {
@@ -85,6 +86,20 @@ void append_body_fault(ClientConnection& client, const Request& request, BodyRea
   append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
 }
 
+// `bytes` belong to the caller's frame. False: the other side is gone or takes nothing.
+net::Task<bool> write_all(net::Stream& to, std::string_view bytes, Millis patience) {
+  while (!bytes.empty()) {
+    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    const net::Io put = to.writev(&piece, 1, piece.iov_len);
+    if (put.status == net::Io::Status::error) co_return false;
+    if (put.status == net::Io::Status::ok) bytes.remove_prefix(put.bytes);
+    if (bytes.empty()) break;
+    const net::Ready writable = co_await to.writable(to.loop().now() + patience);
+    if (writable != net::Ready::yes) co_return false;
+  }
+  co_return true;
+}
+
 // One direction of a tunnel. Ends at the source's end (the other direction goes on) or at any error (both end).
 net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int& open, net::Notify& done) {
   std::string bytes(kTunnelBytes, '\0');
@@ -100,16 +115,9 @@ net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int
     if (got.status == net::Io::Status::again) continue;
     if (got.status == net::Io::Status::end) break;
     failed = got.status == net::Io::Status::error;
-    std::size_t sent = 0;
-    while (!failed && sent < got.bytes) {
-      const iovec piece{bytes.data() + sent, got.bytes - sent};
-      const net::Io put = to.writev(&piece, 1, piece.iov_len);
-      if (put.status == net::Io::Status::ok) sent += put.bytes;
-      if (put.status == net::Io::Status::error) failed = true;
-      if (put.status == net::Io::Status::again || (put.status == net::Io::Status::ok && sent < got.bytes)) {
-        const net::Ready writable = co_await to.writable(to.loop().now() + idle);
-        if (writable != net::Ready::yes) failed = true;
-      }
+    if (!failed) {
+      const bool passed_on = co_await write_all(to, std::string_view(bytes).substr(0, got.bytes), idle);
+      failed = !passed_on;
     }
     if (failed) break;
   }
@@ -129,47 +137,64 @@ net::Task<void> tunnel(ClientConnection& client, Request& request, origin::Excha
   client.output().text(leftover);
   const bool drained = co_await client.drain();
   if (!drained) co_return;
+  const Millis idle = request.snapshot->config->limits.idle_timeout * 10;
   const std::string early = std::exchange(client.input(), {});
-  if (!early.empty()) {
-    const iovec piece{const_cast<char*>(early.data()), early.size()};
-    const net::Io put = origin->writev(&piece, 1, early.size());
-    if (put.status != net::Io::Status::ok || put.bytes != early.size()) co_return;   // a fresh socket takes a read buffer's worth
-  }
+  const bool forwarded = co_await write_all(*origin, early, idle);
+  if (!forwarded) co_return;
   client.worker().metrics().tunnels_open.add();
   int open = 2;
   net::Notify done(client.worker().loop());
-  const Millis idle = request.snapshot->config->limits.idle_timeout * 10;
   net::spawn(pump_tunnel(client.stream(), *origin, idle, open, done));
   net::spawn(pump_tunnel(*origin, client.stream(), idle, open, done));
   while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
   client.worker().metrics().tunnels_open.sub();
 }
 
-// After an unsafe request's non-error answer what it concerned is stale everywhere (RFC 9111 §4.4).
-void invalidate(Worker& worker, const Request& request, const http::ResponseHead& head) {
-  if (http::is_safe(request.head.method)) return;
+// After an unsafe request's non-error answer what it concerned is stale everywhere (RFC 9111 §4.4). The position of that purge.
+std::optional<purge::Position> invalidate(Worker& worker, const Request& request, const http::ResponseHead& head) {
+  if (http::is_safe(request.head.method)) return std::nullopt;
   purge::Request purge;
   for (const std::string& uri : policy::invalidated_by(request.head, request.scheme, head)) {
     std::string resource = policy::purge_resource(uri, request.head.authority, *request.snapshot->config);
     if (!resource.empty()) purge.targets.push_back({purge::Kind::url, std::move(resource)});
   }
-  if (purge.targets.empty()) return;
+  if (purge.targets.empty()) return std::nullopt;
   purge.by = "unsafe request";
-  if (const auto recorded = worker.shared().purge_log.record(purge); !recorded) {
+  const auto recorded = worker.shared().purge_log.record(purge);
+  if (!recorded) {
     log_warning("an unsafe request's invalidation could not be recorded: {}", recorded.error().message);
+    return std::nullopt;
   }
+  return recorded->position;
 }
 
-// A HEAD answer beside a stored GET (RFC 9111 §4.3.5).
-void compare_with_stored(const Request& request, const http::ResponseHead& head) {
-  if (request.head.method != http::Method::head || !request.stored) return;
+// What the answer to a HEAD says of a stored GET (RFC 9111 §4.3.5).
+void compare_with_stored(Worker& worker, const Request& request, purge::Position asked_at, const http::ResponseHead& head,
+                         const policy::Times& times) {
+  if (request.head.method != http::Method::head || !request.stored || request.stored->facts().partial) return;
   int status = 0;
   std::string_view reason;
   http::Fields stored;
   read_stored_head(request.stored->head(), status, reason, stored);
-  if (policy::compare_head(head, stored, request.stored->body_bytes()) == policy::HeadVerdict::invalidates) {
-    request.stored->mark_soft_purged();
+  switch (policy::compare_head(head, stored, request.stored->body_bytes())) {
+    case policy::HeadVerdict::updates:
+      static_cast<void>(refresh(worker, request, request.key, asked_at, head, times));
+      break;
+    case policy::HeadVerdict::invalidates: worker.shared().store.erase(*request.stored); break;
+    case policy::HeadVerdict::says_nothing: break;
   }
+}
+
+// The answer to a POST that says it is what a GET of the same target would get (RFC 9110 §9.3.3) is stored on its way.
+// `before`, `own`: the purge positions when the origin was asked, and of this request's own invalidation; a purge between the
+// two may have meant this answer.
+std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const http::ResponseHead& head, const policy::Times& times,
+                                  purge::Position before, std::optional<purge::Position> own) {
+  if (request.head.method != http::Method::post || own != before + 1) return nullptr;
+  policy::StoreVerdict verdict = policy::judge_post(request.head, request.scheme, head, times, request.rules());
+  if (!verdict.ok()) return nullptr;
+  auto flight = std::make_shared<Flight>(std::string(request.key.key), request.key, Hash128{}, *own);
+  return keep_beside(worker, request, std::move(flight), head, std::move(verdict), times.response_time);
 }
 
 }  // namespace
@@ -218,7 +243,7 @@ void pass_interim(ClientConnection& client, const Request& request, const http::
 }
 
 net::Task<void> relay_answer(ClientConnection& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
-                             std::string_view private_lines, Account& account) {
+                             std::string_view private_lines, Keeper* keeper, Account& account) {
   Output& out = client.output();
   const bool head_only = request.head.method == http::Method::head;
   const bool upgraded = head.status == 101;
@@ -240,7 +265,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     http::append_field(text, "Upgrade", head.fields.get(http::FieldId::upgrade));
   } else {
     append_forwarded_status(text, request.snapshot->config->cache.name,
-                            {account.reason, account.storing, head.status, false, false, false, 0});
+                            {account.reason, account.storing, head.status, keeper != nullptr, false, false, 0});
     text.append(private_lines);
     if (chunked && !head_only) {
       text.append("Transfer-Encoding: chunked\r\n");
@@ -259,6 +284,11 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
   }
   if (head.framing == http::Framing::none) {
     static_cast<void>(exchange.try_read_body());    // it sees its end there, and gives the connection back
+    if (keeper != nullptr) keeper->finish();
+    co_return;
+  }
+  if (head_only) {                                  // it was asked as a GET, and may not be stored: the body is not wanted
+    exchange.abandon();
     co_return;
   }
   for (;;) {
@@ -283,6 +313,10 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     const origin::Piece& got = **piece;
     client.worker().metrics().origin_bytes_in.add(got.bytes.size());
     account.body_bytes += got.bytes.size();
+    if (keeper != nullptr) {
+      keeper->append(got.bytes);
+      if (got.end) keeper->finish();
+    }
     if (!got.bytes.empty()) {
       if (chunked) {
         std::string& size = out.begin_text();
@@ -341,6 +375,8 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
   const bool has_body = request.head.framing != http::Framing::none &&
                         !(request.head.framing == http::Framing::length && request.head.content_length == 0);
 
+  const purge::Position asked_at = worker.shared().purge_log.position();
+  const WallSeconds request_time = std::chrono::floor<Seconds>(read_wall_clock());
   origin::Exchange exchange(worker.connections(), request.snapshot->clusters[request.route->origin]);
   worker.metrics().origin_requests.add();
   Result<const http::ResponseHead*, origin::Failure> head = co_await exchange.request(ask);
@@ -395,10 +431,12 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
     }
   } else {
     worker.metrics().origin_first_byte.observe(account.origin_time);
-    invalidate(worker, request, **head);
-    compare_with_stored(request, **head);
+    const policy::Times times{request_time, std::chrono::floor<Seconds>(read_wall_clock())};
+    const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
+    compare_with_stored(worker, request, asked_at, **head, times);
+    const std::unique_ptr<Keeper> keeper = keep_post(worker, request, **head, times, asked_at, invalidated);
     if (body != nullptr && body->running) client.close_after_this();   // answered early: the rest of the body is not waited for
-    co_await relay_answer(client, request, exchange, **head, {}, account);
+    co_await relay_answer(client, request, exchange, **head, {}, keeper.get(), account);
   }
   if (body != nullptr && body->running) {
     exchange.abandon();

@@ -10,13 +10,14 @@
 namespace davenport::server {
 
 class ClientConnection;
+class Keeper;
 
 // The whole way. `reason`: why it is passed.
 net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason reason, Account& account);
 
-// The second half: an answer whose head has come and which is not stored.
+// The second half: an answer whose head has come and which is not stored, unless by `keeper` (may be null) on its way.
 net::Task<void> relay_answer(ClientConnection& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
-                             std::string_view private_lines, Account& account);
+                             std::string_view private_lines, Keeper* keeper, Account& account);
 
 // An error of ours in the origin's place.
 void append_failure(ClientConnection& client, const Request& request, const origin::Failure& failure, Account& account);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 
 #include "cache/policy/validate.h"
@@ -85,6 +86,7 @@ bool wants_more_than_whole(const http::RequestHead& head) {
 bool suits(Worker& worker, const Request& request, const FlightView& view, Flight& flight) {
   const purge::Log& log = worker.shared().purge_log;
   std::string scratch;
+  if (view.stored && view.stored->facts().partial && !part_suffices(request.head, *view.stored)) return false;
   const std::string_view selector = view.stored ? view.stored->selector() : view.head ? std::string_view(view.head->selector) : "";
   if (!policy::selector_matches(selector, request.head.fields, request.rules(), scratch)) return false;
   if (log.position() == flight.position()) return true;
@@ -95,6 +97,18 @@ bool suits(Worker& worker, const Request& request, const FlightView& view, Fligh
   return log.check({parts.resource_hash, parts.resource, tags.data(), tags.size()}, flight.position()) != policy::PurgeState::hard;
 }
 
+// The range of a body that is still arriving. Single: it can be sent as it comes; whole: so can all of it.
+policy::RangePlan range_of(const Request& request, const FlightHead& head) {
+  if (!head.length_known || head.status != 200) return {};
+  return policy::plan_range(request.head, head.fields, head.length);
+}
+
+// Some answers to a range are made of a stored whole only.
+bool needs_whole(const Request& request, const FlightHead& head) {
+  const policy::RangePlan::Kind kind = range_of(request, head).kind;
+  return kind == policy::RangePlan::Kind::several || kind == policy::RangePlan::Kind::unsatisfiable;
+}
+
 // The body of a flight, as it arrives or whole, to a client that has not got its head yet.
 net::Task<void> stream(ClientConnection& client, Request& request, Follower& seat, const FlightView& first, bool leader,
                        std::string_view private_lines, Account& account) {
@@ -103,32 +117,38 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
   const bool known = head.length_known || first.stage == Stage::complete;
   const std::uint64_t length = first.stage == Stage::complete ? first.fill->size() : head.length;
   const bool no_body = head.status == 204 || head.status == 304;
+  const bool head_only = request.head.method == http::Method::head;
   const bool chunked = !known && request.head.minor != 0;
-  if (!known && !chunked) client.close_after_this();
+  if (!known && !chunked && !head_only) client.close_after_this();
   const policy::StoredFacts& facts = head.verdict.facts;
   const WallSeconds now = wall_now();
-  account.status = head.status;
+  const policy::RangePlan plan = range_of(request, head);
+  const bool part = plan.kind == policy::RangePlan::Kind::single;
+  account.status = part ? 206 : head.status;
   account.storing = policy::Storing::stored;
   {
     std::string& text = out.begin_text();
     const std::size_t from = text.size();
-    append_head(text, head.status, head.reason, head.fields);
-    if (known && !no_body) http::append_field(text, "Content-Length", length);
-    if (chunked) text.append("Transfer-Encoding: chunked\r\n");
+    append_head(text, account.status, part ? "" : head.reason, head.fields);
+    if (part) append_content_range(text, plan.ranges.front(), head.length);
+    if (known && !no_body) http::append_field(text, "Content-Length", part ? plan.ranges.front().size() : length);
+    if (chunked && !head_only) text.append("Transfer-Encoding: chunked\r\n");
     http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));
     append_forwarded_status(text, request.snapshot->config->cache.name,
-                            {account.reason, policy::Storing::stored, head.status, true, !leader, true, facts.ttl(now)});
+                            {account.reason, policy::Storing::stored, head.origin_status, true, !leader, true, facts.ttl(now)});
     text.append(leader ? private_lines : std::string_view{});
     text.append(connection_line(request.head, client.keeps_alive()));
     text.append("\r\n");
     out.end_text(from);
   }
-  std::uint64_t offset = 0;
-  for (;;) {
+  if (head_only) co_return;                       // the body goes on to the store without it
+  std::uint64_t offset = part ? plan.ranges.front().first : 0;
+  const std::uint64_t end = part ? plan.ranges.front().last + 1 : std::numeric_limits<std::uint64_t>::max();
+  while (offset < end) {
     const FlightView view = seat.flight().view();
     std::array<iovec, 16> pieces;
     std::uint64_t covered = 0;
-    const std::size_t count = seat.pieces(offset, 1 << 20, pieces, covered);
+    const std::size_t count = seat.pieces(offset, std::min<std::uint64_t>(1 << 20, end - offset), pieces, covered);
     if (covered > 0) {
       if (chunked) {
         std::string& size = out.begin_text();
@@ -174,7 +194,7 @@ bool not_modified_already(ClientConnection& client, const Request& request, cons
     if (policy::is_304_field(field, has_etag)) http::append_field(text, field.name, field.value);
   }
   append_forwarded_status(text, request.snapshot->config->cache.name,
-                          {account.reason, policy::Storing::stored, view.head->status, true, false, false, 0});
+                          {account.reason, policy::Storing::stored, view.head->origin_status, true, false, false, 0});
   text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
   client.output().end_text(from);
   account.status = 304;
@@ -196,7 +216,7 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
   }
   const bool range = request.head.fields.has(http::FieldId::range);
   FlightView view = flight.view();
-  while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && view.head->length_known)) {
+  while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && needs_whole(request, *view.head))) {
     const bool may_leave = if_slow && view.stage == Stage::asking;
     const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.stream().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);
@@ -218,7 +238,8 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
     case Stage::stale: {
       const store::StoredPtr stored = view.stored;
       std::string scratch;
-      if (!leader && !policy::selector_matches(stored->selector(), request.head.fields, rules, scratch)) co_return Followed::unsuited;
+      const bool part_misses = stored->facts().partial && !part_suffices(request.head, *stored);
+      if (!leader && (part_misses || !policy::selector_matches(stored->selector(), request.head.fields, rules, scratch))) co_return Followed::unsuited;
       request.stored = stored;
       hit(client, request, *stored, {view.stale_reason, false, false, false, 0, {}, client.keeps_alive()}, account);
       co_return Followed::answered;
@@ -273,7 +294,7 @@ net::Task<Followed> fetch(ClientConnection& client, Request& request, bool alone
   account.origin_time = led.first_byte;
   if (led.exchange != nullptr) {
     account.storing = led.storing;
-    co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, account);
+    co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
     co_return Followed::answered;
   }
   co_return co_await follow(client, request, seat, true, led.private_lines, account);
@@ -307,12 +328,15 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
       case Action::validate:
       case Action::fetch: break;
     }
-    if (request.head.method == http::Method::head) {
-      co_await relay(client, request, request.decision.reason, account);   // a HEAD brings no body to store
-      co_return;
-    }
     const Reason reason = request.decision.reason;
     const bool for_itself = alone || reason == Reason::hit_for_miss || reason == Reason::request_no_store || reason == Reason::authorization;
+    const bool head_only = request.head.method == http::Method::head;
+    // A HEAD asks as a GET only where its answer would be new to the store: beside a stored GET its own answer tells
+    // whether that still holds (RFC 9111 §4.3.5), and what isn't stored needs no body.
+    if (head_only && (for_itself || request.stored || !request.rules().convert_head)) {
+      co_await relay(client, request, reason, account);
+      co_return;
+    }
     if (for_itself && wants_more_than_whole(request.head) && !request.stored) {
       co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
       co_return;
@@ -359,6 +383,7 @@ void look_up(Worker& worker, Request& request) {
     return;
   }
   request.stored = std::move(found.stored);
+  if (request.stored && request.stored->facts().partial) request.ask.partial_suffices = part_suffices(request.head, *request.stored);
   request.decision = policy::decide(request.ask, request.stored ? &request.stored->facts() : nullptr, request.purge,
                                     found.other_variants, request.rules(), now);
 }

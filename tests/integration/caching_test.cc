@@ -377,4 +377,80 @@ TEST_CASE("a route may pass everything, or what carries certain cookies, and may
   CHECK(is_hit(proxy.get("/forced")));
 }
 
+TEST_CASE("a HEAD for which nothing is stored asks by GET, and its answer is stored") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "body");
+  origin.on("GET", "/chunked").head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).chunk("bo").chunk("dy").last_chunk();
+  for (const char* target : {"/a", "/chunked"}) {
+    CAPTURE(target);
+    Client client = proxy.client();
+    const RawResponse head = client.request("HEAD", target);
+    CHECK(head.status == 200);
+    CHECK(head.body.empty());
+    CHECK(cache_status(head).has("stored"));
+    const RawResponse whole = client.get(target);
+    CHECK(whole.body == "body");
+    CHECK(is_hit(whole));
+    CHECK(origin.requests(target) == 1);
+  }
+}
+
+TEST_CASE("a HEAD whose GET may not be stored gets its head, and the next ones go as HEAD") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "no-store"}}, "body");
+  origin.on("HEAD", "/a").reply(200, {{"cache-control", "no-store"}, {"content-length", "4"}});
+  Client client = proxy.client();
+  for (int i = 0; i < 3; ++i) {
+    const RawResponse head = client.request("HEAD", "/a");
+    CHECK(head.status == 200);
+    CHECK(head.field("content-length") == "4");
+    CHECK(head.body.empty());
+  }
+  CHECK(origin.requests_where([](const SeenRequest& request) { return request.method == "HEAD"; }) == 2);
+}
+
+TEST_CASE("convert_head = false leaves HEAD as it is") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "convert_head = false"));
+  origin.on("HEAD", "/a").reply(200, {{"cache-control", "max-age=60"}, {"content-length", "4"}});
+  CHECK(proxy.request("HEAD", "/a").field("content-length") == "4");
+  CHECK(origin.last_request("/a").method == "HEAD");
+}
+
+TEST_CASE("the answer to a POST serves a later GET where it says that it is one's (RFC 9110 §9.3.3)") {
+  struct Row { FieldLines fields; bool stored; const char* rule; };
+  const Row rows[] = {
+      {{{"cache-control", "max-age=60"}, {"content-location", "/p"}}, true, "its own target"},
+      {{{"cache-control", "max-age=60"}, {"content-location", "/other"}}, false, "another resource"},
+      {{{"cache-control", "max-age=60"}}, false, "nothing says so"},
+      {{{"content-location", "/p"}}, false, "no lifetime of its own"},
+      {{{"cache-control", "no-store, max-age=60"}, {"content-location", "/p"}}, false, "no-store"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("POST", "/p").reply(200, row.fields, "posted");
+    origin.on("GET", "/p").reply(200, {{"cache-control", "max-age=60"}}, "got");
+    CHECK(proxy.request("POST", "/p", {}, "form").body == "posted");
+    const RawResponse get = proxy.get("/p");
+    CHECK(get.body == (row.stored ? "posted" : "got"));
+    CHECK(is_hit(get) == row.stored);
+  }
+}
+
+TEST_CASE("the answer to a POST takes the place of what a GET had brought (RFC 9111 §4.4, RFC 9110 §9.3.3)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/p").reply(200, {{"cache-control", "max-age=60"}}, "before");
+  origin.on("POST", "/p").reply(200, {{"cache-control", "max-age=60"}, {"content-location", "/p"}}, "after");
+  proxy.get("/p");
+  proxy.request("POST", "/p", {}, "form");
+  const RawResponse get = proxy.get("/p");
+  CHECK(get.body == "after");
+  CHECK(is_hit(get));
+}
+
 TEST_SUITE_END();

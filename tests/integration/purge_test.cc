@@ -95,17 +95,38 @@ TEST_CASE("a purge by prefix and a purge of all") {
   for (const char* path : {"/img/1", "/img/2", "/imgs"}) CHECK_FALSE(is_hit(proxy.get(path)));
 }
 
-TEST_CASE("after a soft purge the stored answer is validated, not fetched anew") {
+TEST_CASE("after a soft purge the stored answer is served while one request asks the origin behind") {
   Origin origin;
   const Proxy proxy(config_for(origin));
-  store(origin, proxy, "/a");
-  origin.on("GET", "/a").reply(304, kFresh);
+  Barrier asked{"origin was asked"}, answer{"origin may answer"};
+  origin.on("GET", "/a").reply(200, {{"cache-control", "s-maxage=60"}, {"etag", "\"1\""}}, "old");
+  origin.on("GET", "/a").reach(asked).await(answer).reply(200, {{"cache-control", "s-maxage=60"}, {"etag", "\"2\""}}, "new");
+  const FieldLines host{{"host", "shop.test"}};
+  proxy.get("/a", host);
   CHECK(matched(proxy.purge(R"({"url": "http://shop.test/a", "soft": true})")) == 1);
-  const RawResponse response = proxy.get("/a");
-  CHECK(response.body == "x");
-  CHECK_FALSE(is_hit(response));
+  for (int i = 0; i < 3; ++i) {
+    const RawResponse meanwhile = proxy.get("/a", host);
+    CHECK(meanwhile.body == "old");
+    CHECK(cache_status(meanwhile).get("detail") == "purged_soft");
+  }
+  asked.await();
+  answer.open();
+  proxy.await_metric("store_insertions", 2);
+  CHECK(proxy.get("/a", host).body == "new");
+  CHECK(origin.requests("/a") == 2);
   CHECK(origin.last_request("/a").field("if-none-match") == "\"1\"");
-  CHECK(is_hit(proxy.get("/a")));                       // validated: fresh again
+}
+
+TEST_CASE("after a soft purge a client that asks for more gets it from the origin (RFC 9111 §5.2.1.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/a").reply(304, {{"etag", "\"1\""}});
+  const FieldLines host{{"host", "shop.test"}};
+  proxy.get("/a", host);
+  CHECK(matched(proxy.purge(R"({"url": "http://shop.test/a", "soft": true})")) == 1);
+  CHECK(cache_status(proxy.get("/a", {{"host", "shop.test"}, {"cache-control", "no-cache"}})).get("fwd-status") == "304");
+  CHECK(is_hit(proxy.get("/a", host)));
 }
 
 TEST_CASE("after a soft purge stale-while-revalidate serves at once, and a dead origin is covered") {

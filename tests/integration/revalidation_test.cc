@@ -267,4 +267,45 @@ TEST_CASE("a HEAD answer with another validator makes the stored GET stale (RFC 
   CHECK(proxy.get("/a").body == "new");
 }
 
+TEST_CASE("a HEAD answer that agrees updates the stored fields and their lifetime (RFC 9111 §4.3.5)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}, {"x-version", "1"}}, "old");
+  origin.on("HEAD", "/a").reply(200, {{"cache-control", "max-age=3600"}, {"etag", "\"1\""}, {"content-length", "3"}, {"x-version", "2"}});
+  proxy.get("/a");
+  proxy.request("HEAD", "/a", {{"cache-control", "no-cache"}});
+  const RawResponse hit = proxy.get("/a");
+  CHECK(is_hit(hit));
+  CHECK(hit.body == "old");
+  CHECK(hit.field("x-version") == "2");
+  CHECK(cache_status(hit).number("ttl") > 3000);
+}
+
+TEST_CASE("an error to a HEAD, and an application that knows none, leave the stored GET alone") {
+  for (const int status : {405, 500, 503, 403}) {
+    CAPTURE(status);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "old");
+    origin.on("HEAD", "/a").reply(status);
+    proxy.get("/a");
+    CHECK(proxy.request("HEAD", "/a", {{"cache-control", "no-cache"}}).status == status);
+    CHECK(is_hit(proxy.get("/a")));
+  }
+}
+
+TEST_CASE("a HEAD answer of 404 or 410 ends the stored GET (RFC 9111 §4.3.5)") {
+  for (const int status : {404, 410, 301}) {
+    CAPTURE(status);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "old");
+    origin.on("GET", "/a").reply(status, {});
+    origin.on("HEAD", "/a").reply(status);
+    proxy.get("/a");
+    proxy.request("HEAD", "/a", {{"cache-control", "no-cache"}});
+    CHECK(proxy.get("/a").status == status);
+  }
+}
+
 TEST_SUITE_END();

@@ -128,10 +128,13 @@ TEST_CASE("what a hard purge hit is not there; what a soft one hit is stale") {
   const auto immutable = stored("Cache-Control: max-age=60, immutable\nETag: \"v\"");
   CHECK(text(decided("", plain, 0, PurgeState::hard)) == "fetch purged");
   CHECK(text(decided("Cache-Control: only-if-cached", plain, 0, PurgeState::hard)) == "refuse only_if_cached");
-  CHECK(text(decided("", plain, 0, PurgeState::soft)) == "validate purged_soft");
-  CHECK(text(decided("", immutable, 0, PurgeState::soft)) == "validate purged_soft");
-  CHECK(text(decided("Cache-Control: max-stale", plain, 0, PurgeState::soft)) == "validate purged_soft");
-  CHECK(text(decided("", window, 0, PurgeState::soft)) == "serve_and_refresh stale_while_revalidate");
+  CHECK(text(decided("", plain, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
+  CHECK(text(decided("", immutable, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
+  CHECK(text(decided("Cache-Control: max-stale", plain, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
+  CHECK(text(decided("Cache-Control: no-cache", plain, 0, PurgeState::soft)) == "validate request_no_cache");
+  CHECK(text(decided("Cache-Control: max-age=0", plain, 1, PurgeState::soft)) == "validate purged_soft");
+  CHECK(text(decided("", plain, 61, PurgeState::soft)) == "validate purged_soft");
+  CHECK(text(decided("", window, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
   CHECK(text(decided("", window, 91, PurgeState::soft)) == "validate purged_soft");
   CHECK(text(decided("", window, 91, PurgeState::hard)) == "fetch purged");
 }

@@ -73,16 +73,17 @@ TEST_CASE("interim answers and 304 are never stored (RFC 9111 §3)") {
   }
 }
 
-TEST_CASE("only answers to GET are stored (RFC 9111 §3)") {
+TEST_CASE("only answers to GET are stored, and to a HEAD that was asked as one (RFC 9111 §3)") {
   using http::Method;
   const auto answer = [] { return response(200, "Cache-Control: max-age=60, public"); };
   struct Row { Method method; const char* name; };
-  for (const Row& row : {Row{Method::head, "HEAD"}, Row{Method::post, "POST"}, Row{Method::put, "PUT"},
+  for (const Row& row : {Row{Method::post, "POST"}, Row{Method::put, "PUT"},
                          Row{Method::delete_, "DELETE"}, Row{Method::options, "OPTIONS"}, Row{Method::patch, "PATCH"},
                          Row{Method::other, "FOO"}, Row{Method::purge, "PURGE"}}) {
     CAPTURE(row.name);
     CHECK(judge(request_of(row.method, row.name), answer(), kAtOnce, {}).storing == Storing::method);
   }
+  CHECK(judge(request_of(Method::head, "HEAD"), answer(), kAtOnce, {}).storing == Storing::stored);
 }
 
 TEST_CASE("an answer to a request with Authorization is stored only where sharing is explicit (RFC 9111 §3.5)") {

@@ -1,0 +1,158 @@
+#include "proxy/server/keep.h"
+
+#include <algorithm>
+
+#include "cache/policy/validate.h"
+#include "cache/policy/vary.h"
+#include "core/http/serializer.h"
+#include "proxy/server/forward.h"
+#include "proxy/server/hit.h"
+#include "proxy/server/worker.h"
+
+namespace davenport::server {
+namespace {
+
+std::vector<Hash128> hashes_of(const std::vector<std::string>& tags) {
+  std::vector<Hash128> hashes;
+  hashes.reserve(tags.size());
+  for (const std::string& tag : tags) hashes.push_back(hash128(tag, process_seed()));
+  return hashes;
+}
+
+std::string stored_head_text(int status, std::string_view reason, const http::Fields& fields, std::uint64_t body_bytes) {
+  std::string text;
+  append_head(text, status, reason, fields);
+  if (status != 204) http::append_field(text, "Content-Length", body_bytes);
+  text.append("\r\n");
+  return text;
+}
+
+policy::Storing meaning_of(store::PutResult put) {
+  switch (put) {
+    case store::PutResult::stored: return policy::Storing::stored;
+    case store::PutResult::too_large: return policy::Storing::too_large;
+    case store::PutResult::too_many_variants: return policy::Storing::too_many_variants;
+    case store::PutResult::no_room: return policy::Storing::memory_pinned;
+    case store::PutResult::purged: return policy::Storing::purged_meanwhile;
+  }
+  __builtin_unreachable();
+}
+
+void count(Worker& worker, policy::Storing storing) { worker.metrics().storing[static_cast<std::size_t>(storing)].add(); }
+
+}  // namespace
+
+std::uint64_t most_bytes(const Request& request) {
+  const std::uint64_t of_store = request.snapshot->config->cache.max_object_bytes;
+  const std::uint64_t of_route = request.rules().max_object_bytes;
+  return of_route != 0 ? std::min(of_route, of_store) : of_store;
+}
+
+std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http::ResponseHead& response, policy::StoreVerdict verdict,
+                                             WallSeconds received, std::string& private_lines) {
+  const config::CacheRules& rules = request.rules();
+  auto head = std::make_shared<FlightHead>();
+  const bool whole_206 = response.status == 206 && !verdict.facts.partial;   // judged as the 200 that it stands for
+  head->status = verdict.facts.status;
+  head->origin_status = response.status;
+  head->reason = whole_206 ? "" : std::string(response.reason);
+  head->selector = policy::make_selector(response.fields, request.head.fields, rules);
+  head->tags = hashes_of(policy::tags_of(response.fields, rules));
+  head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
+  head->length = response.framing == http::Framing::length ? response.content_length : 0;
+  http::Fields fields;
+  make_client_fields(response, rules, &verdict, received, fields, private_lines);
+  head->fields = fields.clone();
+  head->verdict = std::move(verdict);
+  return head;
+}
+
+policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr& stored) {
+  const FlightHead& head = *landing.head;
+  const std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
+  store::Draft draft;
+  draft.key = landing.flight->parts();
+  draft.selector = head.selector;
+  draft.head = text;
+  draft.facts = head.verdict.facts;
+  draft.tags = head.tags;
+  draft.position = landing.flight->position();
+  const store::PutResult put = worker.shared().store.commit(landing.fill, draft, worker.shared().purge_log, landing.max_variants, &stored);
+  if (put != store::PutResult::stored) stored.reset();
+  const policy::Storing storing = meaning_of(put);
+  count(worker, storing);
+  return storing;
+}
+
+store::StoredPtr refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
+                         const http::ResponseHead& update, const policy::Times& times) {
+  const store::StoredPtr old = request.stored;
+  int status = 0;
+  std::string_view reason;
+  http::Fields stored_fields;
+  read_stored_head(old->head(), status, reason, stored_fields);
+  http::Fields merged = stored_fields.clone();
+  http::Fields update_fields;
+  std::string private_lines;
+  make_client_fields(update, request.rules(), nullptr, times.response_time, update_fields, private_lines);
+  policy::merge_304(merged, update_fields);
+  http::ResponseHead head;
+  head.status = static_cast<std::uint16_t>(status);
+  head.framing = http::Framing::length;
+  head.content_length = old->body_bytes();
+  for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
+  const policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
+  const bool kept = verdict.ok() || verdict.storing == policy::Storing::partial;
+  count(worker, kept ? policy::Storing::updated : verdict.storing);
+  if (!kept) {
+    worker.shared().store.erase(*old);
+    return {};
+  }
+  http::Fields fields;
+  for (const http::Field& field : merged) {
+    if (field.id != http::FieldId::content_length && policy::is_stored_field(field, verdict, request.rules(), head)) {
+      fields.add(field.id, field.name, field.value);
+    }
+  }
+  const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
+  store::Draft draft;
+  draft.key = key;
+  draft.selector = old->selector();
+  draft.head = text;
+  draft.facts = verdict.facts;
+  // Tags go out with the first answer only, where they are not kept: an update without any keeps those that are known.
+  const std::vector<Hash128> tags = update.fields.has(http::FieldId::surrogate_key) || update.fields.has(http::FieldId::cache_tag)
+                                        ? hashes_of(policy::tags_of(update.fields, request.rules()))
+                                        : std::vector<Hash128>(old->tags().begin(), old->tags().end());
+  draft.tags = tags;
+  draft.position = position;
+  store::StoredPtr result;
+  static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &result));
+  return result ? std::move(result) : old;
+}
+
+void Keeper::append(std::string_view bytes) {
+  if (landing_.fill == nullptr || bytes.empty() || landing_.fill->append(bytes)) return;
+  landing_.fill.reset();
+  count(worker_, policy::Storing::too_large);
+}
+
+void Keeper::finish() {
+  if (landing_.fill == nullptr) return;
+  store::StoredPtr stored;
+  static_cast<void>(commit(worker_, landing_, stored));
+  landing_.fill.reset();
+}
+
+std::unique_ptr<Keeper> keep_beside(Worker& worker, const Request& request, FlightPtr flight, const http::ResponseHead& response,
+                                    policy::StoreVerdict verdict, WallSeconds received) {
+  const bool length_known = response.framing == http::Framing::length;
+  if (length_known && response.content_length > most_bytes(request)) return nullptr;
+  store::FillPtr fill = worker.shared().store.begin_fill(length_known ? response.content_length : 0);
+  if (fill == nullptr) return nullptr;
+  std::string private_lines;
+  auto head = make_flight_head(request, response, std::move(verdict), received, private_lines);
+  return std::make_unique<Keeper>(worker, Landing{std::move(flight), std::move(head), std::move(fill), request.rules().max_variants});
+}
+
+}  // namespace davenport::server
