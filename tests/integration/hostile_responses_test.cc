@@ -106,7 +106,7 @@ TEST_CASE("what an origin sends beyond its answer is never taken for the next on
                           Case{"HEAD", "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 8\r\n\r\n", 200, "", "behind a HEAD"}}) {
     CAPTURE(one.rule);
     Origin origin;
-    const Proxy proxy(config(origin));
+    const Proxy proxy(config(origin).add("route.cache", "convert_head = false"));
     origin.on(one.method, "/a").raw(one.bytes + poison);
     origin.on("GET", "/b").reply(200, {{"cache-control", "no-store"}}, "b");
     Client client = proxy.client();
