@@ -3,9 +3,10 @@
 BUILD_DIR ?= build
 BUILD_TYPE ?= Release
 JOBS ?= $(shell nproc)
+SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test clean
+.PHONY: help run build test test-address test-thread fuzz clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,11 +15,27 @@ run: ## start a demo shop with Davenport before it, and say what to try; Ctrl-C 
 	@docker/demo/run.sh
 
 build: ## compile everything into build/
-	@cmake -S . -B $(BUILD_DIR) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) --log-level=WARNING
+	@docker/install-packages.sh
+	@cmake -S . -B $(BUILD_DIR) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DDAVENPORT_SANITIZE=$(SANITIZE) --log-level=WARNING
 	@cmake --build $(BUILD_DIR) --parallel $(JOBS)
 
 test: build ## compile everything and run all tests
 	@ctest --test-dir $(BUILD_DIR) --output-on-failure --parallel $(JOBS)
 
-clean: ## remove build/
-	@rm -rf $(BUILD_DIR)
+test-address: ## the same under AddressSanitizer and UBSan, in build-address/ (15 min from nothing, then 2)
+	@$(MAKE) --no-print-directory test BUILD_DIR=build-address BUILD_TYPE=RelWithDebInfo SANITIZE=address,undefined
+
+test-thread: ## the same under ThreadSanitizer, in build-thread/ (15 min from nothing, then 2)
+	@$(MAKE) --no-print-directory test BUILD_DIR=build-thread BUILD_TYPE=RelWithDebInfo SANITIZE=thread
+
+FUZZ_SECONDS ?= 120
+FUZZ_TARGETS ?=
+fuzz: ## each fuzz target for FUZZ_SECONDS (120), in build-fuzz/; FUZZ_TARGETS="request uri" for some
+	@docker/install-packages.sh fuzz
+	@CC=clang-14 CXX=clang++-14 cmake -S . -B build-fuzz -G Ninja -DDAVENPORT_FUZZ=ON -DDAVENPORT_BENCH=OFF \
+		-DDAVENPORT_DEMO=OFF --log-level=WARNING
+	@cmake --build build-fuzz --target fuzz --parallel $(JOBS)
+	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+clean: ## remove build/ and the other build directories
+	@rm -rf $(BUILD_DIR) build-address build-thread build-fuzz

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that building, testing and trying Davenport needs, as far as they are missing.
 # Where nothing is missing it does nothing, asks for nothing and needs no network. Otherwise: as root, or through sudo.
-#   docker/install-packages.sh            install
-#   docker/install-packages.sh --list     print what is needed, one a line
+#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz
+#   docker/install-packages.sh --list [GROUP...]   print what is needed, one a line
 set -euo pipefail
 
 packages=(
@@ -16,7 +16,19 @@ packages=(
   curl ca-certificates
 )
 
-if [[ "${1:-}" == "--list" ]]; then
+list=false
+for argument in "$@"; do
+  case "$argument" in
+    --list) list=true ;;
+    fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
+    *)
+      printf 'There is no group "%s": fuzz\n' "$argument" >&2
+      exit 1
+      ;;
+  esac
+done
+
+if $list; then
   printf '%s\n' "${packages[@]}"
   exit 0
 fi

@@ -382,6 +382,7 @@ TEST_CASE("a HEAD for which nothing is stored asks by GET, and its answer is sto
   const Proxy proxy(config_for(origin));
   origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "body");
   origin.on("GET", "/chunked").head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).chunk("bo").chunk("dy").last_chunk();
+  int stored = 0;
   for (const char* target : {"/a", "/chunked"}) {
     CAPTURE(target);
     Client client = proxy.client();
@@ -389,6 +390,7 @@ TEST_CASE("a HEAD for which nothing is stored asks by GET, and its answer is sto
     CHECK(head.status == 200);
     CHECK(head.body.empty());
     CHECK(cache_status(head).has("stored"));
+    proxy.await_metric("store_insertions", ++stored);    // the head was all this client waited for
     const RawResponse whole = client.get(target);
     CHECK(whole.body == "body");
     CHECK(is_hit(whole));

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <random>
 
-#include "support.h"
+#include "support/sanitized.h"
 
 namespace davenport::store::test {
 namespace {
@@ -20,11 +20,7 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;     // their shadows count as resident, so that only the arena's own count is checked
-#else
-constexpr bool kSanitized = false;
-#endif
+using davenport::testing::kSanitized;   // there only the arena's own count is checked
 
 TEST_CASE("an object of 1 KiB with a head of 200 bytes and a key of 40 takes at most 1,400 bytes in all") {
   for (const config::Eviction eviction : {config::Eviction::lru, config::Eviction::s3_fifo}) {
