@@ -4,6 +4,7 @@
 #include <cstring>
 #include <random>
 
+#include "support.h"
 #include "support/sanitized.h"
 
 namespace davenport::store::test {
