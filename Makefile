@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread fuzz clean
+.PHONY: help run build test test-address test-thread fuzz bench bench-shop clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,15 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (120), in build-fuzz/; FUZZ_TARGETS="
 		-DDAVENPORT_DEMO=OFF --log-level=WARNING
 	@cmake --build build-fuzz --target fuzz --parallel $(JOBS)
 	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+BENCH ?=
+bench: build ## beside nginx, HAProxy, Varnish, Traffic Server, h2o and a bare floor (15 min); BENCH="--traces DIR" adds hit ratios
+	@docker/install-packages.sh bench
+	@python3 bench/compare --build $(BUILD_DIR) --write $(BENCH)
+
+bench-shop: build ## the demo shop alone and behind Davenport under ten times what it can take; writes docs/shop.svg
+	@docker/install-packages.sh bench
+	@python3 bench/compare --build $(BUILD_DIR) --rows shop --write
 
 clean: ## remove build/ and the other build directories
 	@rm -rf $(BUILD_DIR) build-address build-thread build-fuzz

@@ -1,0 +1,58 @@
+"""The system calls of hits, by `strace -c`: one read and one writev a request, and its share of an epoll_wait."""
+import os
+import signal
+import subprocess
+import time
+
+import load
+import peers
+
+REQUESTS = 20_000
+USED = {"recvfrom": "read", "sendmsg": "writev", "epoll_wait": "wait"}
+
+
+def count(run, server, requests, pipeline=0):
+    """{call: how often} while `requests` hits are served."""
+    report = os.path.join(run.folder, "strace.txt")
+    tracer = subprocess.Popen(["strace", "-f", "-c", "-o", report, "-p", str(server.process.pid)], stderr=subprocess.PIPE)
+    tracer.stderr.readline()             # attached
+    time.sleep(0.5)
+    if pipeline:
+        made = load.wrk(run, server.port, "/hit/1k/hot", load.PIPELINED % pipeline, ["Host: bench.test"], seconds=2)["requests"]
+    else:
+        made = load.client(run, server.port, "/hit/1k/hot", count=requests)["requests"]
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait(20)
+    calls = {}
+    with open(report) as file:
+        for line in file:
+            parts = line.split()
+            if len(parts) >= 5 and parts[3].isdigit() and parts[-1] != "total":
+                calls[parts[-1]] = int(parts[3])
+    return made, calls
+
+
+def measure(run):
+    server = peers.Davenport(run).start()
+    try:
+        peers.fetch(server.port, "/hit/1k/hot")
+        return [("one at a time on 64 connections", *count(run, server, REQUESTS)),
+                ("pipelined by 16", *count(run, server, REQUESTS, pipeline=16))]
+    finally:
+        server.stop()
+
+
+def lines(found):
+    out = [["hits", "requests", "reads a request (recvfrom)", "writes a request (sendmsg)", "epoll_wait a request",
+            "all other calls a request"]]
+    for what, made, calls in found:
+        rest = sum(number for call, number in calls.items() if call not in USED)
+        out.append([what, f"{made:,}", *(f"{calls.get(call, 0) / made:.3f}" for call in USED), f"{rest / made:.3f}"])
+    return out
+
+
+def reached(found):
+    """Nothing but these calls, and no more of them than requests; the rest is for accepting 64 connections and ticks."""
+    made, calls = found[0][1:]
+    return (calls.get("recvfrom", 0) <= 1.02 * made and calls.get("sendmsg", 0) <= 1.02 * made and
+            sum(number for call, number in calls.items() if call not in USED) <= 0.05 * made)
