@@ -84,7 +84,7 @@ constexpr Setting<Config> kFile[] = {
      {.form = Form::secret, .example = "/etc/davenport/purge.token"}},
 
     {"admin.enabled", at<Config, &Config::admin, &Admin::enabled>,
-     "Serve the admin interface: health, metrics, purges, the dashboard.", {.reload = Reload::restart}},
+     "Serve the admin interface: health, metrics, explain, purges.", {.reload = Reload::restart}},
     {"admin.address", at<Config, &Config::admin, &Admin::address>,
      "Where the admin interface listens. Anything but a loopback address or a Unix socket needs a token.",
      {.reload = Reload::restart}},
