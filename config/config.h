@@ -122,12 +122,16 @@ struct CacheRules {
   std::vector<std::string> pass_cookies;       // names or patterns with * ; a request that carries one passes
   std::vector<std::string> key_cookies;        // their values are parts of the key
   std::vector<std::string> key_fields;         // request fields, lower case
+  bool ignore_other_cookies = false;           // cookies that neither list names don't count, and don't reach the origin of a fetch
   bool strip_cookies = false;                  // Cookie leaves the request to the origin, and Set-Cookie its answers
   bool sort_query = false;
   std::vector<std::string> drop_parameters;    // names or patterns ("utm_*")
   std::optional<std::vector<std::string>> keep_parameters;   // only these; excludes drop_parameters
   std::uint32_t max_variants = 64;             // of one key
   std::vector<std::string> tags;               // added to every stored answer
+  std::vector<std::string> tag_fields{"Surrogate-Key", "Cache-Tag"};   // where answers carry their tags
+  std::vector<std::string> unstored_fields;    // names or patterns: for the client whose request fetched the answer, and nobody else
+  std::vector<std::string> unstored_statuses;  // "302", "5*"
   bool forward_tags = false;                   // Surrogate-Key and Cache-Tag go on to the client
   std::vector<std::string> targeted_fields{"CDN-Cache-Control"};   // in their order (RFC 9213 §2.2)
   bool forward_targeted = true;

@@ -62,6 +62,10 @@ constexpr Setting<CacheRules> kCache[] = {
      "stored.",
      {.form = Form::token, .example = R"(["session", "wordpress_logged_in_*"])"}},
 
+    {"ignore_other_cookies", rule<&CacheRules::ignore_other_cookies>,
+     "Cookies that neither `pass_cookies` nor `key_cookies` names make no difference: not to an answer that varies by "
+     "Cookie, and not to the origin, which gets none of them when it is asked for an answer to store."},
+
     {"key_cookies", rule<&CacheRules::key_cookies>, "Cookies whose values are parts of the key.",
      {.form = Form::token, .example = R"(["currency"])"}},
     {"key_fields", rule<&CacheRules::key_fields>, "Request fields whose values are parts of the key.",
@@ -81,7 +85,16 @@ constexpr Setting<CacheRules> kCache[] = {
 
     {"tags", rule<&CacheRules::tags>, "Tags that every stored answer gets, for purges.",
      {.form = Form::tag, .example = R"(["shop"])"}},
-    {"forward_tags", rule<&CacheRules::forward_tags>, "Leave Surrogate-Key and Cache-Tag in what clients get."},
+    {"tag_fields", rule<&CacheRules::tag_fields>,
+     "The fields in which answers carry their tags, with spaces or commas between them (`xkey`, `X-Magento-Tags`).",
+     {.form = Form::token}},
+    {"forward_tags", rule<&CacheRules::forward_tags>, "Leave the `tag_fields` in what clients get."},
+    {"unstored_fields", rule<&CacheRules::unstored_fields>,
+     "Fields that are not stored (`*` for any run of characters): only the client whose request fetched the answer gets "
+     "them.",
+     {.form = Form::token, .example = R"(["RateLimit-*", "X-Request-Id"])"}},
+    {"unstored_statuses", rule<&CacheRules::unstored_statuses>, "Statuses that are never stored, whatever the origin says.",
+     {.form = Form::token, .example = R"(["302", "5*"])"}},
     {"targeted_fields", rule<&CacheRules::targeted_fields>,
      "Fields that replace Cache-Control and Expires for this cache, the first valid one counts (RFC 9213 §2.2).",
      {.form = Form::token}},

@@ -31,4 +31,14 @@ std::optional<std::string_view> find_cookie(const http::Fields& fields, std::str
   return std::nullopt;
 }
 
+void append_key_cookies(std::string& out, const http::Fields& request, const config::CacheRules& rules) {
+  const std::size_t start = out.size();
+  for (const std::string& name : rules.key_cookies) {
+    const auto value = find_cookie(request, name);
+    if (!value) continue;
+    if (out.size() > start) out.append("; ");
+    out.append(name).append("=").append(*value);
+  }
+}
+
 }  // namespace davenport::policy

@@ -1,8 +1,10 @@
 // cache/policy/cookies.h: the pairs of a request's Cookie lines (RFC 6265 §4.2.1), as they came.
 #pragma once
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "config/config.h"
 #include "core/http/fields.h"
 
 namespace davenport::policy {
@@ -24,5 +26,9 @@ class CookieReader {
 
 // The first cookie of that name, which is case-sensitive.
 std::optional<std::string_view> find_cookie(const http::Fields& fields, std::string_view name);
+
+// With the route's ignore_other_cookies: the Cookie that an origin gets when it is asked for an answer to store, "a=1; b=2"; empty
+// where the request has none of key_cookies.
+void append_key_cookies(std::string& out, const http::Fields& request, const config::CacheRules& rules);
 
 }  // namespace davenport::policy

@@ -67,6 +67,20 @@ bool lists(const std::vector<std::string>& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& listed) { return iequals(listed, name); });
 }
 
+// Patterns of field names, in any case.
+bool matches_any_case(const std::vector<std::string>& patterns, std::string_view name) {
+  const std::string lowered = lower(name);
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return config::matches_pattern(lower(pattern), lowered); });
+}
+
+bool never_stored(const std::vector<std::string>& statuses, int status) {
+  if (statuses.empty()) return false;
+  const std::string text = std::to_string(status);
+  return std::any_of(statuses.begin(), statuses.end(),
+                     [&](const std::string& pattern) { return config::matches_pattern(pattern, text); });
+}
+
 WallSeconds date_of(const http::Fields& fields, const Times& times) {
   if (!fields.has(FieldId::date)) return times.response_time;
   return http::parse_http_date(fields.get(FieldId::date), times.response_time).value_or(times.response_time);
@@ -223,6 +237,7 @@ StoreVerdict judge_answer(const Ask& ask, bool asked_for_range, const http::Resp
   };
   if (!rules.enabled) return refuse(Storing::route);
   if (response.status < 200 || response.status == 304) return refuse(Storing::status);
+  if (never_stored(rules.unstored_statuses, response.status)) return refuse(Storing::status);
   if (ask.no_store) return refuse(Storing::request_no_store);
   Directives says = read_directives(response.fields, rules);
   if (const auto why = forbidden_by(says, response.status, ask, response.fields)) return refuse(*why);
@@ -315,9 +330,6 @@ bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, cons
     case FieldId::set_cookie:
       if (verdict.strip_set_cookie) return false;
       break;
-    case FieldId::surrogate_key: case FieldId::cache_tag:
-      if (!rules.forward_tags) return false;
-      break;
     case FieldId::content_range:
       // Only a part has one; a 206 that holds everything is stored as the 200 that it stands for.
       if (response.status == 206 && !verdict.facts.partial) return false;
@@ -325,7 +337,9 @@ bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, cons
     default:
       break;
   }
+  if (!rules.forward_tags && is_tag_field(field, rules)) return false;
   if (!rules.forward_targeted && lists(rules.targeted_fields, field.name)) return false;
+  if (!rules.unstored_fields.empty() && matches_any_case(rules.unstored_fields, field.name)) return false;
   return verdict.withheld.empty() || !lists(verdict.withheld, field.name);
 }
 
@@ -356,6 +370,8 @@ bool worth_remembering(Storing storing) {
   __builtin_unreachable();
 }
 
+bool is_tag_field(const http::Field& field, const config::CacheRules& rules) { return lists(rules.tag_fields, field.name); }
+
 std::vector<std::string> tags_of(const http::Fields& response, const config::CacheRules& rules) {
   constexpr std::size_t kMaxTags = 256, kMaxTagBytes = 256;
   std::vector<std::string> tags;
@@ -365,17 +381,18 @@ std::vector<std::string> tags_of(const http::Fields& response, const config::Cac
     if (tag.empty() || tag.size() > kMaxTagBytes || tags.size() == kMaxTags) return;
     if (seen.emplace(tag).second) tags.emplace_back(tag);
   };
-  const auto split = [&](std::string_view text, char separator) {
+  const auto split = [&](std::string_view text, std::string_view separators) {
     while (!text.empty()) {
-      const std::size_t end = std::min(text.find(separator), text.size());
+      const std::size_t end = std::min(text.find_first_of(separators), text.size());
       add(text.substr(0, end));
       text.remove_prefix(std::min(end + 1, text.size()));
     }
   };
   for (const std::string& tag : rules.tags) add(tag);
   for (const http::Field& field : response) {
-    if (field.id == FieldId::surrogate_key) split(field.value, ' ');
-    if (field.id == FieldId::cache_tag) split(field.value, ',');
+    if (!is_tag_field(field, rules)) continue;
+    const bool commas_alone = field.id == FieldId::cache_tag;
+    split(field.value, commas_alone ? "," : ", ");
   }
   return tags;
 }

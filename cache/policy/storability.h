@@ -72,7 +72,10 @@ bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, cons
 // the same reason, whoever asks.
 bool worth_remembering(Storing storing);
 
-// Surrogate-Key (spaces) and Cache-Tag (commas) and the route's, without repeats, at most 256 of at most 256 bytes.
+// Is this one of the route's tag_fields?
+bool is_tag_field(const http::Field& field, const config::CacheRules& rules);
+// The tags in the route's tag_fields (commas between them, or spaces; Cache-Tag has commas alone) and the route's own, without
+// repeats, at most 256 of at most 256 bytes.
 std::vector<std::string> tags_of(const http::Fields& response, const config::CacheRules& rules);
 
 }  // namespace davenport::policy

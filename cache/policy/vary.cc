@@ -215,10 +215,11 @@ std::optional<std::string_view> compared_value(std::string_view name, const http
   return std::string_view(out).substr(start);
 }
 
-// The same under a route's rules: an origin that never gets a Cookie can't have chosen by it.
+// The same under a route's rules: an origin that never gets a Cookie can't have chosen by it. Where it gets those of key_cookies
+// alone, their values are in the key already.
 std::optional<std::string_view> chosen_by(std::string_view name, const http::Fields& request, const config::CacheRules& rules,
                                           std::string& out) {
-  if (rules.strip_cookies && name == "cookie") return std::nullopt;
+  if ((rules.strip_cookies || rules.ignore_other_cookies) && name == "cookie") return std::nullopt;
   return compared_value(name, request, out);
 }
 

@@ -9,7 +9,8 @@
 //   Accept-Language   lower case, no optional white space, equal weights sorted: normalized_accept_language();
 //   others            lines combined, optional white space around commas dropped, empty members too. A value of a field
 //                     that is no list (User-Agent, Cookie, dates ...) is compared as it came;
-//   Cookie            counts as absent with the route's strip_cookies: the origin never gets one.
+//   Cookie            counts as absent with the route's strip_cookies: the origin never gets one; with ignore_other_cookies
+//                     too: it gets those that are in the key (append_key_cookies()).
 #pragma once
 #include <string>
 #include <string_view>

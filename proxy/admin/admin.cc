@@ -11,6 +11,7 @@
 #include "proxy/admin/json.h"
 #include "proxy/admin/metrics_text.h"
 #include "proxy/admin/purge_request.h"
+#include "proxy/server/purge_dialect.h"
 
 namespace davenport::admin {
 namespace {
@@ -109,7 +110,7 @@ Entry Api::entry_of(const http::RequestHead& head, std::string_view peer) const 
 }
 
 std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_view peer) {
-  const bool purges = head.method == http::Method::purge;
+  const bool purges = head.method == http::Method::purge || head.method == http::Method::ban;
   const Endpoint endpoint = endpoint_of(head.path);
   const Entry entry = entry_of(head, peer);
   if (entry != Entry::allowed && (purges || !is_probe(endpoint))) return refusal_of(entry);
@@ -123,7 +124,7 @@ std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_vie
 }
 
 net::Task<Answer> Api::handle(Incoming request) {
-  if (request.head.method == http::Method::purge) {
+  if (request.head.method == http::Method::purge || request.head.method == http::Method::ban) {
     Answer answer = co_await purge_one(request);
     co_return answer;
   }
@@ -182,15 +183,10 @@ net::Task<Answer> Api::purge_many(Incoming request) {
 }
 
 net::Task<Answer> Api::purge_one(Incoming request) {
-  const http::RequestHead& head = request.head;
-  std::string url = "http://" + std::string(head.authority) + std::string(head.path);
-  if (head.has_query) url.append("?").append(head.query);
-  Result<purge::Target> target = url_target(url, head.authority, *server_.config());
-  if (!target || head.form == http::TargetForm::asterisk || head.authority.empty()) {
-    co_return problem(400, "PURGE wants a path and a Host: PURGE /path, or PURGE http://host/path.");
-  }
+  Result<purge::Request> read = server::read_purge_dialect(request.head, *server_.config());
+  if (!read) co_return problem(400, read.error().message);
   PurgeOrder order;
-  order.request.targets.push_back(std::move(*target));
+  order.request = std::move(*read);
   Answer answer = co_await purge(std::move(order), request.peer);
   co_return answer;
 }

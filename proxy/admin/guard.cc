@@ -38,7 +38,7 @@ Entry check_entry(const http::RequestHead& request, std::string_view token, bool
   if (!token.empty()) return http::same_secret(http::bearer_token(request.fields), token) ? Entry::allowed : Entry::no_token;
   if (unix_socket) return Entry::allowed;
   if (comes_from_a_page(request)) return Entry::foreign_origin;
-  if (request.method == http::Method::purge) return Entry::allowed;
+  if (request.method == http::Method::purge || request.method == http::Method::ban) return Entry::allowed;
   return is_local_name(request.authority) ? Entry::allowed : Entry::foreign_host;
 }
 

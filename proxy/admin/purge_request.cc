@@ -23,6 +23,14 @@ std::string shown(std::string_view text) {
   return "\"" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…\"" : "\"");
 }
 
+Result<Target> url_target(std::string_view url, const config::Config& config) {
+  if (url.size() <= kPurgeUrlBytesMax) {
+    std::string name = policy::purge_resource(url, "", config);
+    if (!name.empty()) return Target{Kind::url, std::move(name)};
+  }
+  return Error{shown(url) + " is no URL: write \"http://host/path?query\" (at most 8,192 bytes), without a fragment"};
+}
+
 Result<Target> prefix_target(std::string_view prefix, const config::Config& config) {
   if (prefix.size() <= kPurgeUrlBytesMax) {
     std::string name = policy::purge_prefix(prefix, "", config);
@@ -107,7 +115,7 @@ Result<void> OrderReader::read_names(const JsonMember& member, Kind kind) {
 
 Result<void> OrderReader::add(std::string_view where, const JsonValue& name, Kind kind) {
   if (name.string() == nullptr) return wrong_type(where, "a string", name);
-  Result<Target> target = kind == Kind::url   ? url_target(*name.string(), "", config_)
+  Result<Target> target = kind == Kind::url   ? url_target(*name.string(), config_)
                           : kind == Kind::tag ? tag_target(*name.string())
                                               : prefix_target(*name.string(), config_);
   if (!target) return Error{"\"" + std::string(where) + "\": " + target.error().message};
@@ -133,14 +141,6 @@ Result<void> OrderReader::read_option(const JsonMember& member) {
 }
 
 }  // namespace
-
-Result<Target> url_target(std::string_view url, std::string_view authority, const config::Config& config) {
-  if (url.size() <= kPurgeUrlBytesMax) {
-    std::string name = policy::purge_resource(url, authority, config);
-    if (!name.empty()) return Target{Kind::url, std::move(name)};
-  }
-  return Error{shown(url) + " is no URL: write \"http://host/path?query\" (at most 8,192 bytes), without a fragment"};
-}
 
 Result<PurgeOrder> read_purge_order(std::string_view json, const config::Config& config) {
   const Result<JsonValue> value = parse_json(json);

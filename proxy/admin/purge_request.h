@@ -26,7 +26,4 @@ struct PurgeOrder {
 // The error says which member is wrong, and what would be right.
 Result<PurgeOrder> read_purge_order(std::string_view json, const config::Config& config);
 
-// "http://shop/milk" or "shop/milk" as the purge of one resource; a path alone with the host of `authority`.
-Result<purge::Target> url_target(std::string_view url, std::string_view authority, const config::Config& config);
-
 }  // namespace davenport::admin

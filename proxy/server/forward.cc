@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "cache/policy/cookies.h"
 #include "cache/policy/vary.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
@@ -89,6 +90,8 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   std::string scratch;
   out.clear();
 
+  const bool listed_cookies = purpose == Purpose::store && request.rules().ignore_other_cookies && !request.rules().strip_cookies;
+
   // RFC 9112 §3.2.2: the authority of an absolute-form target stands over Host.
   if (!origin.host.empty()) {
     out.add("Host", origin.host);
@@ -98,8 +101,13 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   for (const http::Field& field : head.fields) {
     if (in(kMadeAnew, field) || hop(field)) continue;
     if (purpose == Purpose::store && in(kNotForStoring, field)) continue;
-    if (request.rules().strip_cookies && field.id == FieldId::cookie) continue;
+    if (field.id == FieldId::cookie && (request.rules().strip_cookies || listed_cookies)) continue;
     out.add(field.id, field.name, field.value);
+  }
+  if (listed_cookies && head.fields.has(FieldId::cookie)) {
+    std::string cookies;
+    policy::append_key_cookies(cookies, head.fields, request.rules());
+    if (!cookies.empty()) out.add_copy("Cookie", cookies);
   }
   if (purpose == Purpose::store) {
     // Compared normalised, so it is asked for normalised (RFC 9111 §4.1).
@@ -140,7 +148,7 @@ void make_client_fields(const http::ResponseHead& response, const config::CacheR
   out.clear();
   for (const http::Field& field : response.fields) {
     if (in(kFraming, field) || hop(field)) continue;
-    if (!rules.forward_tags && (field.id == FieldId::surrogate_key || field.id == FieldId::cache_tag)) continue;
+    if (!rules.forward_tags && policy::is_tag_field(field, rules)) continue;
     if (rules.strip_cookies && field.id == FieldId::set_cookie) continue;
     if (!rules.forward_targeted) {
       bool targeted = false;

@@ -121,7 +121,9 @@ store::StoredPtr refresh(Worker& worker, const Request& request, const policy::K
   draft.head = text;
   draft.facts = verdict.facts;
   // Tags go out with the first answer only, where they are not kept: an update without any keeps those that are known.
-  const std::vector<Hash128> tags = update.fields.has(http::FieldId::surrogate_key) || update.fields.has(http::FieldId::cache_tag)
+  const bool brings_tags = std::any_of(update.fields.begin(), update.fields.end(),
+                                       [&](const http::Field& field) { return policy::is_tag_field(field, request.rules()); });
+  const std::vector<Hash128> tags = brings_tags
                                         ? hashes_of(policy::tags_of(update.fields, request.rules()))
                                         : std::vector<Hash128>(old->tags().begin(), old->tags().end());
   draft.tags = tags;

@@ -1,9 +1,9 @@
 #include "proxy/server/traffic_purge.h"
 
-#include "cache/policy/key.h"
 #include "core/base/text.h"
 #include "core/http/bearer.h"
 #include "proxy/server/client_connection.h"
+#include "proxy/server/purge_dialect.h"
 
 namespace davenport::server {
 namespace {
@@ -33,22 +33,16 @@ void answer_purge(ClientConnection& client, Request& request, Account& account) 
   if (!may_purge(request)) {
     return say(403, "Purging is not allowed from here (purge.purge_from, purge.token).");
   }
-  if (request.head.method == http::Method::ban) {
-    return say(405, "BAN is not offered here: use PURGE with a URL, or the admin API for tags and prefixes.");
-  }
-  std::string url = "http://";
-  url.append(request.head.authority).append(request.head.path);
-  if (request.head.has_query) url.append("?").append(request.head.query);
-  std::string resource = policy::purge_resource(url, request.head.authority, *request.snapshot->config);
-  if (resource.empty()) return say(400, "A PURGE needs a path and a Host.");
-  purge::Request purge;
-  purge.targets.push_back({purge::Kind::url, std::move(resource)});
-  purge.by = "traffic " + request.peer.address;
-  const Result<purge::Receipt> receipt = worker.shared().purge_log.record(purge);
+  Result<purge::Request> purge = read_purge_dialect(request.head, *request.snapshot->config);
+  if (!purge) return say(400, purge.error().message);
+  purge->by = "traffic " + request.peer.address;
+  const Result<purge::Receipt> receipt = worker.shared().purge_log.record(*purge);
   if (!receipt) return say(503, "The purge could not be recorded: " + receipt.error().message);
   worker.metrics().purges.add();
   std::string body = "{\"purged\":true,\"position\":";
   append_number(body, receipt->position);
+  body.append(",\"names\":");
+  append_number(body, purge->targets.size());
   body.push_back('}');
   say(200, body, "application/json");
 }

@@ -193,4 +193,33 @@ TEST_CASE("a route may take cookies away in both directions") {
   CHECK(is_hit(proxy.get("/a")));
 }
 
+TEST_CASE("with ignore_other_cookies a visitor's analytics cookie makes no other page, and does not reach the origin") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "ignore_other_cookies = true\nkey_cookies = [\"currency\"]\npass_cookies = [\"sid\"]"));
+  origin.on("GET", "/a").reply([](const SeenRequest& request) {
+    return Reply{200, {{"cache-control", "max-age=60"}, {"vary", "cookie"}}, request.field("cookie")};
+  });
+  CHECK(proxy.get("/a", {{"cookie", "_ga=1; currency=eur"}}).body == "currency=eur");
+  const RawResponse other = proxy.get("/a", {{"cookie", "currency=eur; _ga=2"}});
+  CHECK(is_hit(other));
+  CHECK(other.body == "currency=eur");
+  CHECK(proxy.get("/a", {{"cookie", "_ga=1; currency=usd"}}).body == "currency=usd");
+  CHECK(proxy.get("/a", {{"cookie", "_ga=3"}}).body.empty());
+  const RawResponse logged_in = proxy.get("/a", {{"cookie", "_ga=3; sid=9"}});
+  CHECK_FALSE(is_hit(logged_in));
+  CHECK(logged_in.body == "_ga=3; sid=9");              // who is known to the application gets its own page, by all its cookies
+}
+
+TEST_CASE("fields that are not stored go to the client whose request fetched the answer, and to nobody else") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "unstored_fields = [\"RateLimit-*\"]\nunstored_statuses = [\"404\"]"));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}, {"ratelimit-remaining", "7"}}, "x");
+  origin.on("GET", "/gone").reply(404, {{"cache-control", "max-age=60"}}, "no");
+  CHECK(proxy.get("/a").field("ratelimit-remaining") == "7");
+  const RawResponse hit = proxy.get("/a");
+  CHECK(is_hit(hit));
+  CHECK_FALSE(hit.fields.has("ratelimit-remaining"));
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(is_hit(proxy.get("/gone")));
+}
+
 TEST_SUITE_END();

@@ -289,4 +289,24 @@ TEST_CASE("a token guards purges where one is configured") {
   CHECK_FALSE(is_hit(proxy.get("/a")));
 }
 
+TEST_CASE("the purges of applications reach what they mean on the listener of the traffic, and patterns that mean more purge nothing") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("purge", "from = [\"127.0.0.1\"]").add("route.cache", "tag_fields = [\"xkey\"]"));
+  for (const char* path : {"/blog/1", "/blog/2", "/shop", "/tagged"}) {
+    origin.on("GET", path).reply(200, {{"cache-control", "max-age=60"}, {"xkey", path == std::string("/tagged") ? "milk" : ""}}, "x");
+    proxy.get(path);
+    CHECK(is_hit(proxy.get(path)));
+  }
+  CHECK(proxy.request("PURGE", "/blog/.*", {{"x-purge-method", "regex"}, {"content-length", "0"}, {"proxy-connection", "keep-alive"}}).status == 200);
+  CHECK_FALSE(is_hit(proxy.get("/blog/1")));
+  CHECK_FALSE(is_hit(proxy.get("/blog/2")));
+  CHECK(is_hit(proxy.get("/shop")));
+  CHECK(proxy.request("BAN", "/", {{"x-cache-tags", "(^|,)(milk)(,|$)"}}).status == 200);
+  CHECK_FALSE(is_hit(proxy.get("/tagged")));
+  CHECK(is_hit(proxy.get("/shop")));
+  for (const char* fields : {"sh.*", "(^|,)s.*(,|$)"}) CHECK(proxy.request("BAN", "/", {{"x-cache-tags", fields}}).status == 400);
+  CHECK(proxy.request("PURGE", "/.*p", {{"x-purge-method", "regex"}}).status == 400);
+  CHECK(is_hit(proxy.get("/shop")));
+}
+
 TEST_SUITE_END();

@@ -473,6 +473,34 @@ TEST_CASE("which refusals are worth remembering: those that the next client woul
   }
 }
 
+TEST_CASE("a route names the fields that carry tags, and those and others that are not stored") {
+  config::CacheRules rules;
+  rules.tag_fields = {"xkey", "X-Magento-Tags"};
+  rules.unstored_fields = {"RateLimit-*", "x-trace"};
+  const auto head = response(200, "Cache-Control: max-age=60\nXkey: a b\nx-magento-tags: c,d\nSurrogate-Key: e\nRatelimit-Limit: 5\nX-Trace: 1\nX-Tracer: 2");
+  CHECK(tags_of(head.fields, rules) == std::vector<std::string>{"a", "b", "c", "d"});
+  const StoreVerdict verdict = judge(request_of(http::Method::get, "GET"), head, kAtOnce, rules);
+  REQUIRE(verdict.ok());
+  for (const char* name : {"Xkey", "x-magento-tags", "Ratelimit-Limit", "X-Trace"}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_stored_field(*head.fields.find(std::string_view(name)), verdict, rules, head));
+  }
+  for (const char* name : {"Surrogate-Key", "X-Tracer", "Cache-Control"}) {
+    CAPTURE(name);
+    CHECK(is_stored_field(*head.fields.find(std::string_view(name)), verdict, rules, head));
+  }
+}
+
+TEST_CASE("statuses that a route never stores") {
+  config::CacheRules rules;
+  rules.unstored_statuses = {"302", "5*"};
+  struct Row { int status; bool stored; };
+  for (const Row& row : {Row{200, true}, Row{302, false}, Row{301, true}, Row{500, false}, Row{599, false}}) {
+    CAPTURE(row.status);
+    CHECK(judge(request_of(http::Method::get, "GET"), response(row.status, "Cache-Control: max-age=60"), kAtOnce, rules).ok() == row.stored);
+  }
+}
+
 TEST_CASE("tags come from Surrogate-Key, Cache-Tag and the route, each once, within bounds") {
   CacheRules rules;
   rules.tags = {"shop", "all"};

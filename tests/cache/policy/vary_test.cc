@@ -1,4 +1,5 @@
 // Which stored variant answers a request (RFC 9111 §4.1).
+#include "cache/policy/cookies.h"
 #include "cache/policy/vary.h"
 
 #include <doctest/doctest.h>
@@ -73,6 +74,22 @@ TEST_CASE("where the route strips cookies, Vary: Cookie chooses nothing: the ori
   CHECK(selector == make_selector(answer, lines(""), rules));
   CHECK(selector_matches(selector, lines("Cookie: b=2"), rules, scratch));
   CHECK_FALSE(selector_matches(make_selector(answer, lines("Cookie: a=1"), {}), lines("Cookie: b=2"), {}, scratch));
+}
+
+TEST_CASE("with ignore_other_cookies, Vary: Cookie chooses by nothing but the key's cookies, which are in the key") {
+  config::CacheRules rules;
+  rules.ignore_other_cookies = true;
+  rules.key_cookies = {"currency"};
+  std::string scratch;
+  const auto selector = make_selector(lines("Vary: Cookie"), lines("Cookie: _ga=1; currency=eur"), rules);
+  CHECK(selector_matches(selector, lines("Cookie: currency=eur; _ga=2"), rules, scratch));
+  CHECK(selector_matches(selector, lines(""), rules, scratch));
+  std::string cookies;
+  append_key_cookies(cookies, lines("Cookie: _ga=1; currency=eur; x=y"), rules);
+  CHECK(cookies == "currency=eur");
+  cookies.clear();
+  append_key_cookies(cookies, lines("Cookie: _ga=1"), rules);
+  CHECK(cookies.empty());
 }
 
 TEST_CASE("the same choice has the same selector, however Vary is written") {

@@ -106,10 +106,3 @@ TEST_CASE("ten thousand names go in one purge") {
   CHECK(order->request.targets.size() == 10'000);
   CHECK(order->request.targets.back().name == "shop.test/9999");
 }
-
-TEST_CASE("a path alone is one of the authority's") {
-  const Result<purge::Target> target = url_target("/milk?fat=3", "www.SHOP.test:8080", shop());
-  REQUIRE(target);
-  CHECK(target->name == "shop.test/milk?fat=3");
-  CHECK_FALSE(url_target("/milk", "", shop()));
-}
