@@ -1,6 +1,8 @@
 // proxy/cli.h: the commands of `davenport`, each as a function that returns the exit status: 0, or 1 with a sentence on standard
 // error. main.cc reads the command line.
 #pragma once
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,14 @@ int run(const std::string& file);
 
 // Says everything that is wrong with a configuration, with its place. `print`: the whole of it, defaults filled in.
 int check(const std::string& file, bool print);
+
+struct InitOptions {
+  std::string url;
+  std::uint32_t pages = 12, assets = 24;
+  std::chrono::seconds time{60};     // no more is asked after it
+};
+// Looks at a running application and prints a configuration for it.
+int init(const InitOptions& options);
 
 struct AdminAccess {
   std::string url = kDefaultAdmin;   // "http://host:port" or "unix:/path"

@@ -31,6 +31,7 @@ void add_file(CLI::App& command, std::string& file) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Davenport, a caching reverse proxy.\n\n"
+      "  davenport init http://127.0.0.1:3000      a first davenport.toml for an application that runs there\n"
       "  davenport check davenport.toml            is the file right? every mistake with its line\n"
       "  davenport run davenport.toml              serve, until SIGTERM\n"
       "  davenport explain http://shop.test/milk   why is this page (not) served from the cache?\n"
@@ -86,6 +87,19 @@ int main(int argc, char** argv) {
   explain->add_option("--method", explaining.method, "of the request")->type_name("METHOD");
   explain->add_flag("--json", explaining.json, "print JSON instead of text");
 
+  cli::InitOptions looking;
+  CLI::App* const init = app.add_subcommand("init", "Look at a running application and print a configuration for it.");
+  init->footer(
+      "  davenport init http://127.0.0.1:3000 > davenport.toml\n\n"
+      "Asks for some of its pages and files, each three times: twice as a new visitor and once as one who comes back. Prints what\n"
+      "it saw, what is safe to cache, and as comments what it did not dare to decide. It only reads (GET), and follows no link\n"
+      "to another host.");
+  init->add_option("URL", looking.url, "where the application answers")->required()->type_name("");
+  init->add_option("--pages", looking.pages, "at most so many pages")->capture_default_str()->check(CLI::Range(1, 1000));
+  init->add_option("--assets", looking.assets, "at most so many pictures, styles and scripts")->capture_default_str()->check(CLI::Range(0, 1000));
+  std::uint32_t init_seconds = 60;
+  init->add_option("--time", init_seconds, "seconds after which no more is asked")->capture_default_str()->check(CLI::Range(1, 3600));
+
   CLI::App* const version = app.add_subcommand("version", "Print the version.");
 
   try {
@@ -97,6 +111,10 @@ int main(int argc, char** argv) {
   if (check->parsed()) return cli::check(file, print);
   if (purge->parsed()) return cli::purge(admin, purging);
   if (explain->parsed()) return cli::explain(admin, explaining);
+  if (init->parsed()) {
+    looking.time = std::chrono::seconds(init_seconds);
+    return cli::init(looking);
+  }
   if (version->parsed()) std::puts("davenport " DAVENPORT_VERSION);
   return 0;
 }

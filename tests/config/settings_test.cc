@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include <set>
 #include <string>
 
@@ -101,6 +103,19 @@ TEST_CASE("every line of the sample that shows a setting loads when its mark is 
     ++shown;
   }
   CHECK(shown > 80);
+}
+
+TEST_CASE("every recipe loads, and has nothing to warn of") {
+  std::size_t recipes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(DAVENPORT_TREE) + "/docs/recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    ++recipes;
+    CAPTURE(entry.path().string());
+    const auto recipe = load_file(entry.path().string());
+    REQUIRE(recipe);
+    CHECK((*recipe)->warnings.empty());
+  }
+  CHECK(recipes >= 7);
 }
 
 TEST_CASE("the sample and the reference in the tree are those that the settings make (config_reference writes them)") {
