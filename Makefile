@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread fuzz bench bench-shop clean
+.PHONY: help run build test test-address test-thread try-django fuzz bench bench-shop clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test-address: ## the same under AddressSanitizer and UBSan, in build-address/ (1
 
 test-thread: ## the same under ThreadSanitizer, in build-thread/ (15 min from nothing, then 2)
 	@$(MAKE) --no-print-directory test BUILD_DIR=build-thread BUILD_TYPE=RelWithDebInfo SANITIZE=thread
+
+try-django: build ## a Django site behind Davenport: filled, read, edited, frozen, killed (2 min)
+	@docker/install-packages.sh django
+	@tests/applications/django/run.py $(BUILD_DIR)
 
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS ?=
