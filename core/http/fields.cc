@@ -1,5 +1,6 @@
 #include "core/http/fields.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -8,6 +9,8 @@
 
 namespace davenport::http {
 namespace {
+
+constexpr std::size_t kBlockBytes = 448;       // of own(): what we add to a request on its way to an origin fits into one
 
 // Is `view` inside [base, base + size]? As numbers: the old buffer may be gone, and pointers into different objects
 // have no order. A view that ends at the end counts, also an empty one.
@@ -33,7 +36,8 @@ Fields Fields::clone() const {
   copy.list_.reserve(list_.size());
   std::size_t bytes = 0;
   for (const Field& field : list_) bytes += field.name.size() + field.value.size();
-  char* at = copy.own(bytes);
+  copy.owned_.push_back(std::make_unique_for_overwrite<char[]>(bytes == 0 ? 1 : bytes));
+  char* at = copy.owned_.back().get();
   const auto keep = [&at](std::string_view text) {
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
     const std::string_view kept(at, text.size());
@@ -164,10 +168,19 @@ void Fields::recount() {
   for (const Field& field : list_) present_ |= field_bit(field.id);
 }
 
-// Room that lives as long as the lines. Each line added by copy costs one allocation: they are few, for a head borrows.
+// Room that lives as long as the lines, from blocks that several of them share.
 char* Fields::own(std::size_t bytes) {
-  owned_.push_back(std::make_unique_for_overwrite<char[]>(bytes == 0 ? 1 : bytes));
-  return owned_.back().get();
+  if (room_ == nullptr || bytes > room_bytes_) {
+    const std::size_t block = std::max(bytes, kBlockBytes);
+    owned_.push_back(std::make_unique_for_overwrite<char[]>(block));
+    if (block - bytes < room_bytes_) return owned_.back().get();     // the older block has more left
+    room_ = owned_.back().get();
+    room_bytes_ = block;
+  }
+  char* const at = room_;
+  room_ += bytes;
+  room_bytes_ -= bytes;
+  return at;
 }
 
 }  // namespace davenport::http

@@ -48,10 +48,16 @@ class Fields {
  public:
   Fields() = default;
   Fields(Fields&& other) noexcept
-      : list_(std::move(other.list_)), owned_(std::move(other.owned_)), present_(std::exchange(other.present_, 0)) {}
+      : list_(std::move(other.list_)),
+        owned_(std::move(other.owned_)),
+        room_(std::exchange(other.room_, nullptr)),
+        room_bytes_(std::exchange(other.room_bytes_, 0)),
+        present_(std::exchange(other.present_, 0)) {}
   Fields& operator=(Fields&& other) noexcept {
     list_ = std::move(other.list_);
     owned_ = std::move(other.owned_);
+    room_ = std::exchange(other.room_, nullptr);
+    room_bytes_ = std::exchange(other.room_bytes_, 0);
     present_ = std::exchange(other.present_, 0);
     return *this;
   }
@@ -63,6 +69,7 @@ class Fields {
 
   void add(std::string_view name, std::string_view value);                // borrows
   void add(FieldId id, std::string_view name, std::string_view value) {   // borrows; the id is already known
+    if (list_.size() == list_.capacity()) list_.reserve(list_.empty() ? kUsualLines : 2 * list_.size());
     list_.push_back({name, value, id});
     present_ |= field_bit(id);
   }
@@ -71,6 +78,8 @@ class Fields {
   void clear() {
     list_.clear();
     if (!owned_.empty()) owned_.clear();
+    room_ = nullptr;
+    room_bytes_ = 0;
     present_ = 0;
   }
 
@@ -107,8 +116,12 @@ class Fields {
   void recount();
   char* own(std::size_t bytes);
 
+  static constexpr std::size_t kUsualLines = 16;    // the first room for lines: most messages need no more
+
   std::vector<Field> list_;
   std::vector<std::unique_ptr<char[]>> owned_;
+  char* room_ = nullptr;                            // what is left of the last block of owned_
+  std::size_t room_bytes_ = 0;
   std::uint64_t present_ = 0;
 };
 

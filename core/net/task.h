@@ -13,6 +13,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/net/frame_pool.h"
+
 namespace davenport::net {
 
 template <class T>
@@ -20,7 +22,13 @@ class Task;
 
 namespace detail {
 
-struct PromiseBase {
+// Frames come from the thread's pool.
+struct PooledFrame {
+  static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { frame_pool::give_back(frame, bytes); }
+};
+
+struct PromiseBase : PooledFrame {
   std::coroutine_handle<> continuation;   // null while the child runs inline in its parent's await_suspend
 
   struct FinalAwaiter {
@@ -92,7 +100,7 @@ inline Task<void> Promise<void>::get_return_object() {
 }
 
 struct Detached {
-  struct promise_type {
+  struct promise_type : PooledFrame {
     Detached get_return_object() const noexcept { return {}; }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }

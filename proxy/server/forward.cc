@@ -1,5 +1,6 @@
 #include "proxy/server/forward.h"
 
+#include <array>
 #include <random>
 
 #include "cache/policy/cookies.h"
@@ -47,10 +48,10 @@ std::string joined(const http::Fields& fields, FieldId id) {
   return std::string(fields.combined(id, scratch));
 }
 
+// `item` behind what a proxy before us said.
 void add_appended(http::Fields& out, std::string_view name, std::string before, std::string_view item) {
-  if (!before.empty()) before.append(", ");
-  before.append(item);
-  out.add_copy(name, before);
+  if (before.empty()) return out.add_copy(name, item);
+  out.add_copy(name, before.append(", ").append(item));
 }
 
 }  // namespace
@@ -67,13 +68,13 @@ std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::F
   if (!given.empty() && given.size() <= 128 && http::is_token(given) && trusted_peer(snapshot, peer)) return std::string(given);
   thread_local std::mt19937_64 random{std::random_device{}()};
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string id;
-  id.reserve(32);
-  for (int word = 0; word < 2; ++word) {
-    std::uint64_t bits_left = random();
-    for (int i = 0; i < 16; ++i, bits_left >>= 4) id.push_back(kHex[bits_left & 15]);
+  std::array<char, 32> id;
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < id.size(); ++i, word >>= 4) {
+    if (i % 16 == 0) word = random();
+    id[i] = kHex[word & 15];
   }
-  return id;
+  return {id.data(), id.size()};
 }
 
 void append_origin_target(const http::RequestHead& head, std::string& out) {
@@ -129,7 +130,9 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     if (!host.empty()) out.add("X-Forwarded-Host", host);
   }
   if (config.forwarding.forwarded) {
-    std::string element = "for=";
+    std::string element;
+    element.reserve(48 + peer.address.size() + head.authority.size());
+    element.append("for=");
     append_node(element, peer.address);
     if (!head.authority.empty()) element.append(";host=\"").append(head.authority).append("\"");
     element.append(";proto=").append(proto);
