@@ -75,6 +75,8 @@ Arena::Arena(std::uint64_t capacity_bytes) {
   pages_ = static_cast<std::uint32_t>(capacity / kPageBytes);
   mapped_bytes_ = std::uint64_t{pages_} * kPageBytes;
   base_ = static_cast<char*>(map_region(mapped_bytes_));
+  // Where the system allows it, memory comes in pieces of 2 MiB: a tenth of a miss went into faults of single pages.
+  static_cast<void>(::madvise(base_, mapped_bytes_, MADV_HUGEPAGE));
   info_bytes_ = whole_pages((std::uint64_t{pages_} + 1) * sizeof(PageInfo)) * kPageBytes;
   try {
     info_ = static_cast<PageInfo*>(map_region(info_bytes_));   // zeros: every page is taken

@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__SSE2__)
@@ -100,6 +101,28 @@ inline const char* skip_target(const char* p, const char* end) {
   }
 #endif
   return skip(p, end, kTarget);
+}
+
+// Is all of it allowed in a field value? For what was checked before and is looked at once more: every part is read in words,
+// the last of which may overlap the one before.
+inline bool is_value(const char* p, std::size_t size) {
+#if defined(__SSE2__)
+  if (size >= 16) {
+    const char* const last = p + size - 16;
+    for (; p < last; p += 16) {
+      if (value_stops(p) != 0) return false;
+    }
+    return value_stops(last) == 0;
+  }
+  if (size >= 8) {
+    const __m128i ends = _mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)),
+                                            _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + size - 8)));
+    alignas(16) char both[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(both), ends);
+    return value_stops(both) == 0;
+  }
+#endif
+  return skip(p, p + size, kValue) == p + size;
 }
 
 // The first ':' among the next 16 bytes; null where there is none, or where fewer are left.

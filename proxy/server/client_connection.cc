@@ -55,7 +55,7 @@ net::Task<void> ClientConnection::run(ClientConnection* self) {
       me.by_address_ = me.worker_.shared().connections.enter_address(me.peer_.address, per_address);
       if (!me.by_address_) {
         me.worker_.metrics().connections_refused.add();
-        me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+        me.pending_ = me.worker_.make_output();
         Account account;
         append_own_answer(*me.pending_, nullptr, {503, "Too many connections from this address.", "Retry-After: 1\r\n"},
                           *me.head_limits_of_, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
@@ -75,7 +75,7 @@ net::Task<void> ClientConnection::run(ClientConnection* self) {
         me.worker_.metrics().timeouts.add();
         if (me.input_.empty()) break;
         Account account;
-        me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+        me.pending_ = me.worker_.make_output();
         append_own_answer(*me.pending_, nullptr, {408, "The request's head came too slowly."}, *me.head_limits_of_,
                           std::chrono::floor<Seconds>(read_wall_clock()), false, account);
         me.keep_alive_ = false;
@@ -90,11 +90,11 @@ net::Task<void> ClientConnection::run(ClientConnection* self) {
       if (!drained) break;
     }
     if (taken == Taken::story) {
-      if (me.pending_ == nullptr) me.pending_ = std::make_unique<Output>(me.worker_.shared().store);
+      if (me.pending_ == nullptr) me.pending_ = me.worker_.make_output();
       co_await answer(me, *me.request_);
-      me.request_.reset();
+      me.worker_.give_back(std::move(me.request_));
     }
-    me.pending_.reset();
+    if (me.pending_ != nullptr) me.worker_.give_back(std::move(me.pending_));
   }
   if (!me.broken_) co_await me.linger();
   me.worker_.shared().connections.leave(counted_address, me.by_address_);
@@ -153,7 +153,7 @@ ClientConnection::Taken ClientConnection::take() {
     keep_alive_ = head.keep_alive && !worker_.shared().draining.load(std::memory_order_relaxed) &&
                   (limits.requests_per_connection == 0 || requests_ < limits.requests_per_connection);
     if (!answer_now(head, now)) {
-      request_ = std::make_unique<Request>();
+      request_ = worker_.make_request();
       Request& request = *request_;
       request.snapshot = worker_.snapshot();
       request.now = now;
@@ -253,7 +253,7 @@ void ClientConnection::flush_batch() {
       break;
     case Sent::some:
       // The client does not keep up: what is left becomes the connection's own.
-      pending_ = std::make_unique<Output>(worker_.shared().store);
+      pending_ = worker_.make_output();
       std::swap(*pending_, out);
       break;
   }

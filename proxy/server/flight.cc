@@ -124,6 +124,13 @@ Follower::Follower(FlightPtr flight, net::Loop& loop) : flight_(std::move(flight
   flight_->seats_.push_back({id_, &loop, &notify_});
 }
 
+void Follower::attend() {
+  const std::scoped_lock lock(flight_->mutex_);
+  for (Flight::Seat& seat : flight_->seats_) {
+    if (seat.id == id_) seat.told = false;
+  }
+}
+
 Follower::~Follower() {
   net::Loop* loop = nullptr;
   {

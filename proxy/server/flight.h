@@ -85,7 +85,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     net::Loop* loop;
     net::Notify* notify;
     std::uint64_t taken = 0;                  // bytes of the body that it no longer needs
-    bool told = false;                        // a wake-up is on its way
+    bool told = true;                         // a wake-up is on its way, or nobody waits for one yet
   };
   void wake_all(std::unique_lock<std::mutex>& lock);
   void deliver(std::uint64_t seat);
@@ -107,7 +107,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
 };
 using FlightPtr = std::shared_ptr<Flight>;
 
-// One request's seat in a flight: registered while it lives.
+// One request's seat in a flight: registered while it lives. Nothing is announced to it before it has called attend(), whose
+// caller then looks at view() and waits for what comes after: a leader that finds all done has never been woken for it.
 class Follower {
  public:
   Follower(FlightPtr flight, net::Loop& loop);
@@ -115,6 +116,7 @@ class Follower {
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 
+  void attend();
   net::Notify& changed() { return notify_; }
   // Pieces of [offset, …) of the body, under the lock; the fill keeps them alive.
   std::size_t pieces(std::uint64_t offset, std::uint64_t most, std::span<iovec> out, std::uint64_t& covered);

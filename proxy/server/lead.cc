@@ -91,7 +91,7 @@ void land_304(Worker& worker, Request& request, Flight& flight, const http::Resp
 
 void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, WallSeconds now) {
   const Seconds time = request.rules().hit_for_miss;
-  if (time.count() <= 0) return;
+  if (time.count() <= 0 || request.decision.reason == policy::Reason::hit_for_miss) return;   // remembered already
   store::Draft draft;
   draft.key = flight.parts();
   draft.facts.response_time = now;

@@ -41,6 +41,7 @@ class Output {
   std::uint64_t unsent_bytes() const { return unsent_bytes_; }
   std::size_t items() const { return items_.size() - next_; }
   void clear();
+  std::size_t text_capacity() const { return text_.capacity(); }
 
  private:
   struct Item {

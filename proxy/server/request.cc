@@ -10,6 +10,20 @@ void Request::take(http::RequestHead& parsed, std::string_view raw) {
   std::swap(head, parsed);
 }
 
+void Request::reset() {
+  Request fresh;
+  const auto keep = [](std::string& into, std::string& from) {
+    from.clear();
+    into = std::move(from);
+  };
+  keep(fresh.bytes, bytes);
+  keep(fresh.id, id);
+  keep(fresh.key_bytes, key_bytes);
+  head.clear();
+  fresh.head = std::move(head);
+  *this = std::move(fresh);
+}
+
 std::unique_ptr<Request> Request::copy() const {
   auto other = std::make_unique<Request>();
   other->bytes = bytes;

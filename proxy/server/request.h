@@ -40,6 +40,8 @@ struct Request {
   const config::CacheRules& rules() const { return route->cache; }
   // Owns a copy of `parsed`'s bytes; `parsed` lies in `raw`.
   void take(http::RequestHead& parsed, std::string_view raw);
+  // As new, but with the room that its texts and lines have taken already.
+  void reset();
   std::unique_ptr<Request> copy() const;       // for a refresh that goes on behind the client
 };
 

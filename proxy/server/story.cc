@@ -215,6 +215,7 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
     if_slow = policy::stale_instead(request.ask, request.stored->facts(), request.purge, policy::OriginTrouble::slow, rules, request.now.wall_seconds());
   }
   const bool range = request.head.fields.has(http::FieldId::range);
+  seat.attend();
   FlightView view = flight.view();
   while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && needs_whole(request, *view.head))) {
     const bool may_leave = if_slow && view.stage == Stage::asking;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Millis kTick{100};
 constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::size_t kSpares = 64, kSpareBytes = 8 << 10;   // of requests and outputs: how many are kept, and how large ones
 
 }  // namespace
 
@@ -123,6 +124,32 @@ void Worker::remove(ClientConnection& client) {
   }
   if (client.next_in_worker != nullptr) client.next_in_worker->previous_in_worker = client.previous_in_worker;
   metrics_.connections_open.sub();
+}
+
+std::unique_ptr<Request> Worker::make_request() {
+  if (spare_requests_.empty()) return std::make_unique<Request>();
+  std::unique_ptr<Request> request = std::move(spare_requests_.back());
+  spare_requests_.pop_back();
+  return request;
+}
+
+void Worker::give_back(std::unique_ptr<Request> request) {
+  if (spare_requests_.size() >= kSpares || request->bytes.capacity() > kSpareBytes) return;
+  request->reset();
+  spare_requests_.push_back(std::move(request));
+}
+
+std::unique_ptr<Output> Worker::make_output() {
+  if (spare_outputs_.empty()) return std::make_unique<Output>(shared_.store);
+  std::unique_ptr<Output> output = std::move(spare_outputs_.back());
+  spare_outputs_.pop_back();
+  return output;
+}
+
+void Worker::give_back(std::unique_ptr<Output> output) {
+  if (spare_outputs_.size() >= kSpares || output->text_capacity() > kSpareBytes) return;
+  output->clear();
+  spare_outputs_.push_back(std::move(output));
 }
 
 void Worker::adopt(SnapshotPtr snapshot) {

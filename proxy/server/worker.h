@@ -16,6 +16,7 @@
 #include "proxy/origin/connections.h"
 #include "proxy/server/hot_table.h"
 #include "proxy/server/output.h"
+#include "proxy/server/request.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
 
@@ -55,6 +56,12 @@ class Worker {
   std::string& key_scratch() { return key_scratch_; }
   std::string& text_scratch() { return text_scratch_; }
 
+  // Objects that a request on the long way needs for itself: made once, and given back as new with the room they have taken.
+  std::unique_ptr<Request> make_request();
+  void give_back(std::unique_ptr<Request> request);
+  std::unique_ptr<Output> make_output();
+  void give_back(std::unique_ptr<Output> output);
+
  private:
   class Tick;
   void accepted(int fd, const net::SocketAddress& peer, const config::Listener& listener);
@@ -73,6 +80,8 @@ class Worker {
   http::RequestHead head_;
   Output output_;
   std::string key_scratch_, text_scratch_;
+  std::vector<std::unique_ptr<Request>> spare_requests_;
+  std::vector<std::unique_ptr<Output>> spare_outputs_;
   std::thread thread_;
 };
 
