@@ -1,5 +1,5 @@
 // cache/policy/facts.h: what a later decision needs to know of a stored response, worked out once when it is stored
-// (RFC 9111 §4.2). Plain data, 64 bytes or less: it lies in every stored response.
+// (RFC 9111 §4.2). Plain data of 40 bytes: it lies in every stored response.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -17,16 +17,16 @@ struct StoredFacts {
   std::uint32_t stale_if_error = 0;           // (RFC 5861 §4); 0: not allowed
   std::uint32_t keep = 0;           // seconds past freshness for which it is retained, where the windows are shorter
   std::uint16_t status = 0;
-  bool must_revalidate = false;     // must-revalidate, proxy-revalidate, s-maxage (§5.2.2.10): never served stale
-  bool no_cache = false;            // stored, but validated at each use (§5.2.2.4)
-  bool immutable = false;           // RFC 8246
-  bool heuristic = false;           // the lifetime was guessed (§4.2.2)
-  bool forced = false;              // the lifetime is the route's
-  bool has_validator = false;       // an ETag (not one of our making) or Last-Modified
-  bool shared_with_authorization = false;     // may answer a request that carries Authorization (§3.5)
-  bool partial = false;             // a stored 206 (§3.3)
-  bool sie_stated = false;          // the origin itself sent stale-if-error: a limit for a dead origin too (RFC 5861 §4)
-  bool targeted = false;            // ruled by a targeted field (RFC 9213 §2.2)
+  bool must_revalidate : 1 = false;     // must-revalidate, proxy-revalidate, s-maxage (§5.2.2.10): never served stale
+  bool no_cache : 1 = false;            // stored, but validated at each use (§5.2.2.4)
+  bool immutable : 1 = false;           // RFC 8246
+  bool heuristic : 1 = false;           // the lifetime was guessed (§4.2.2)
+  bool forced : 1 = false;              // the lifetime is the route's
+  bool has_validator : 1 = false;       // an ETag (not one of our making) or Last-Modified
+  bool shared_with_authorization : 1 = false;     // may answer a request that carries Authorization (§3.5)
+  bool partial : 1 = false;             // a stored 206 (§3.3)
+  bool sie_stated : 1 = false;          // the origin itself sent stale-if-error: a limit for a dead origin too (RFC 5861 §4)
+  bool targeted : 1 = false;            // ruled by a targeted field (RFC 9213 §2.2)
 
   // current_age (§4.2.3). A clock that went backwards counts as no time passed.
   std::int64_t age(WallSeconds now) const {
@@ -42,6 +42,6 @@ struct StoredFacts {
   }
   bool outlived(WallSeconds now) const { return age(now) > retention(); }
 };
-static_assert(sizeof(StoredFacts) <= 64);
+static_assert(sizeof(StoredFacts) == 40);
 
 }  // namespace davenport::policy

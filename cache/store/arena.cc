@@ -35,9 +35,9 @@ void* map_region(std::uint64_t bytes) {
 // What lies in a page. A free run is described at its first page and, for the neighbour behind it, its length also at
 // its last; a slab at its first. Pages inside a taken run all say so, because any of them may become an edge.
 struct Arena::PageInfo {
-  std::uint8_t state : 3;
+  std::uint8_t state : 2;
   std::uint8_t trimmed : 1;        // free run: its memory was given back already
-  std::uint8_t slab_pages : 4;
+  std::uint8_t slab_pages : 5;
   std::uint8_t size_class;         // slab
   std::uint16_t freed;             // slab: the first freed chunk, counted from 1; each holds the number of the next
   union {
@@ -51,7 +51,7 @@ struct Arena::PageInfo {
   std::uint32_t previous, next;    // free run: in its list. Slab: among its class's partial ones. 0: none
 
   bool is(PageState wanted) const { return state == static_cast<std::uint8_t>(wanted); }
-  void become(PageState wanted) { state = static_cast<std::uint8_t>(wanted) & 7; }
+  void become(PageState wanted) { state = static_cast<std::uint8_t>(wanted) & 3; }
 };
 
 std::size_t Arena::class_of(std::size_t bytes) {
@@ -288,12 +288,12 @@ void Arena::unlink_partial(std::uint32_t page) {
   }
 }
 
-// As many pages as leave at most a fortieth unused, else those that leave least; fewer where only fewer lie together.
+// As many pages as leave at most one byte in 256 unused, else those that leave least; fewer where only fewer lie together.
 std::uint32_t Arena::make_slab(std::size_t index) {
   const std::size_t bytes = class_bytes(index);
   std::uint32_t best = 1;
   double least = 1;
-  for (std::uint32_t pages = 1; pages <= kMaxSlabPages && least > 0.025; ++pages) {
+  for (std::uint32_t pages = 1; pages <= kMaxSlabPages && least > 1.0 / 256; ++pages) {
     const double lost = static_cast<double>(pages * kPageBytes % bytes) / static_cast<double>(pages * kPageBytes);
     if (lost < least) {
       least = lost;
@@ -304,7 +304,7 @@ std::uint32_t Arena::make_slab(std::size_t index) {
   if (!run) return 0;
   PageInfo& head = info_[run.page];
   head.become(PageState::slab_head);
-  head.slab_pages = static_cast<std::uint8_t>(run.pages) & 15;
+  head.slab_pages = static_cast<std::uint8_t>(run.pages) & 31;
   head.size_class = static_cast<std::uint8_t>(index);
   head.freed = 0;
   head.slab = {0, 0};

@@ -6,7 +6,7 @@
 //         again.
 // Shape   pages carry 16 bytes of description each, kept apart from them and charged. Free runs lie in lists by length
 //         (1 to 16 exactly, then by powers of two). Slabs: sizes in steps of 16 bytes up to 2 KiB, of 64 up to 4 KiB,
-//         in runs of up to 8 pages, as many as waste least, fewer where only fewer lie together.
+//         in runs of up to 31 pages, as many as waste least, fewer where only fewer lie together.
 // Bound   used_bytes() <= capacity_bytes(), charges for memory that lies elsewhere (the index) included.
 // Thread  any; one short lock. Errors: no room is an empty run, null or false; the caller evicts and asks again.
 #pragma once
@@ -68,7 +68,7 @@ class Arena {
   struct PageInfo;
   static constexpr std::size_t kClasses = 161;    // 1 to 128: steps of 16; 129 to 160: steps of 64
   static constexpr std::size_t kBins = 40;
-  static constexpr std::uint32_t kMaxSlabPages = 8;
+  static constexpr std::uint32_t kMaxSlabPages = 31;
 
   static std::size_t class_of(std::size_t bytes);
   static std::size_t class_bytes(std::size_t index);

@@ -133,7 +133,8 @@ bool MemoryStore::grow_index(Shard& shard, std::unique_lock<std::mutex>& lock) {
     const std::size_t had = shard.index.slot_count(), slots = ShardIndex::slots_for(capacity);
     lock.unlock();
     const bool charged = make_room([&] { return arena_.charge(slots * sizeof(std::uint64_t)); });
-    ShardIndex::Slots larger(charged ? new (std::nothrow) std::uint64_t[slots]() : nullptr);
+    ShardIndex::Slots larger;
+    if (charged) larger = ShardIndex::make_slots(slots);
     lock.lock();
     const bool made = larger != nullptr;
     std::size_t unused = made ? had : slots;

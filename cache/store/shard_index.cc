@@ -1,5 +1,7 @@
 #include "cache/store/shard_index.h"
 
+#include <sys/mman.h>
+
 #include <cassert>
 
 namespace davenport::store {
@@ -34,6 +36,14 @@ bool ShardIndex::put(std::uint64_t slot) {
   }
   return false;
 }
+
+ShardIndex::Slots ShardIndex::make_slots(std::size_t slots) {
+  void* const place = ::mmap(nullptr, slots * sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (place == MAP_FAILED) return nullptr;
+  return Slots(static_cast<std::uint64_t*>(place), UnmapSlots{slots});
+}
+
+void UnmapSlots::operator()(std::uint64_t* place) const { ::munmap(place, slots * sizeof(std::uint64_t)); }
 
 // A table whose hashes crowd at its end cannot take them all: it stays empty-handed, and the caller asks for a larger
 // one.

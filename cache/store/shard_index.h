@@ -13,9 +13,16 @@
 
 namespace davenport::store {
 
+// A table is mapped and not allocated: one that was outgrown is the system's again at once, and zeroes cost nothing.
+struct UnmapSlots {
+  std::size_t slots = 0;
+  void operator()(std::uint64_t* place) const;
+};
+
 class ShardIndex {
  public:
-  using Slots = std::unique_ptr<std::uint64_t[]>;
+  using Slots = std::unique_ptr<std::uint64_t[], UnmapSlots>;
+  static Slots make_slots(std::size_t slots);      // zeroed; null: no memory
 
   void set_base(char* base) { base_ = base; }
 

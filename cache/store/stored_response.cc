@@ -28,7 +28,7 @@ StoredResponse::StoredResponse(const Draft& draft, const Layout& layout, Body* b
       resource_offset_(static_cast<std::uint16_t>(draft.key.resource.data() - draft.key.key.data())),
       resource_bytes_(static_cast<std::uint16_t>(draft.key.resource.size())),
       selector_bytes_(static_cast<std::uint16_t>(layout.selector)) {
-  static_assert(sizeof(StoredResponse) % sizeof(Hash128) == 0, "the tags lie behind it");
+  static_assert(sizeof(StoredResponse) % alignof(Hash128) == 0, "the tags lie behind it");
   assert(resource_offset_ + resource_bytes_ <= key_bytes_);
   std::uninitialized_copy_n(draft.tags.data(), layout.tags, reinterpret_cast<Hash128*>(this + 1));
   put(put(put(text(), draft.key.key), draft.selector), draft.head);

@@ -1,5 +1,5 @@
 // cache/store/stored_response.h: one complete response in memory: immutable, shared by reference, sent in place.
-// Shape   one arena piece holds this header (96 bytes), then tag hashes, key, selector, head block and a small body; a
+// Shape   one arena piece holds this header (88 bytes), then tag hashes, key, selector, head block and a small body; a
 //         larger body lies in pages of its own (body.h).
 // Owner   StoredPtr, an intrusive count: whoever holds one keeps the bytes, after eviction and purge too. Dropping the
 //         last one gives the pages back. Bytes held only so are the store's "pinned" ones. The store outlives them all.
