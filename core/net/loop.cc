@@ -24,6 +24,7 @@ Loop::Loop() : timers_(read_steady_clock()) {
   wake_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::on_wake, this);
   event_add(wake_, nullptr);
   later_ = event_new(base_, -1, 0, &Loop::on_deferred, this);
+  turn_ = event_new(base_, -1, 0, &Loop::on_turn, this);
   tick_ = event_new(base_, -1, EV_PERSIST, &Loop::on_tick, this);
   const timeval grain{0, std::chrono::duration_cast<Micros>(TimerWheel::kGrain).count()};
   event_add(tick_, &grain);
@@ -32,6 +33,7 @@ Loop::Loop() : timers_(read_steady_clock()) {
 Loop::~Loop() {
   if (dns_ != nullptr) evdns_base_free(dns_, 1);
   event_free(later_);
+  event_free(turn_);
   event_free(tick_);
   event_free(wake_);
   // What evdns deferred (a cancelled look-up's callback) is run before the base goes.
@@ -73,6 +75,23 @@ void Loop::defer(std::function<void()> work) {
   deferred_.push_back(std::move(work));
 }
 
+// A time-out of nothing comes after the next look at the sockets; an activated event would come before it.
+void Loop::resume_later(std::coroutine_handle<> waiter) {
+  if (yielded_.empty()) {
+    const timeval now{0, 0};
+    event_add(turn_, &now);
+  }
+  yielded_.push_back(waiter);
+}
+
+void Loop::run_yielded() {
+  std::vector<std::coroutine_handle<>> waiters;
+  waiters.swap(yielded_);
+  for (const std::coroutine_handle<> waiter : waiters) waiter.resume();
+}
+
+void Loop::on_turn(int, short, void* self) { static_cast<Loop*>(self)->run_yielded(); }
+
 void Loop::on_deferred(int, short, void* self) {
   auto* const loop = static_cast<Loop*>(self);
   std::vector<std::function<void()>> work;
@@ -102,6 +121,8 @@ void Loop::on_tick(int, short, void* self) {
 
 void Loop::cancel_waiters() {
   stopping_ = true;
+  // Who is resumed may yield once more before it meets a wait that is cancelled.
+  for (int round = 0; round < 64 && !yielded_.empty(); ++round) run_yielded();
   timers_.cancel_all();
 }
 

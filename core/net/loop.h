@@ -38,6 +38,9 @@ class Loop {
   SteadyTime now() const { return read_steady_clock(); }
   bool stopping() const { return stopping_; }
 
+  // Resumed when the loop has looked at all other connections once; also when it is being shut down.
+  void resume_later(std::coroutine_handle<> waiter);
+
   // Every armed timer fires as cancelled, so that whoever waits leaves. For the end of a drain.
   void cancel_waiters();
 
@@ -48,18 +51,22 @@ class Loop {
   static void on_tick(int, short, void* self);
   static void on_wake(int, short, void* self);
   static void on_deferred(int, short, void* self);
+  static void on_turn(int, short, void* self);
   void run_posted();
+  void run_yielded();
 
   event_base* base_;
   evdns_base* dns_ = nullptr;
   event* tick_ = nullptr;
   event* wake_ = nullptr;
   event* later_ = nullptr;
+  event* turn_ = nullptr;
   int wake_fd_ = -1;
   TimerWheel timers_;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;      // guarded by mutex_
   std::vector<std::function<void()>> deferred_;    // the loop's thread alone
+  std::vector<std::coroutine_handle<>> yielded_;   // the loop's thread alone
   std::atomic<std::thread::id> owner_{};           // the thread inside run()
   bool stopping_ = false;
 };
@@ -85,6 +92,17 @@ class SleepAwaiter final : private Timer {
   bool cancelled_ = false;
 };
 inline SleepAwaiter sleep_until(Loop& loop, SteadyTime at) { return SleepAwaiter(loop, at); }
+
+// co_await yield(loop): lets the loop serve everybody else before this coroutine goes on. For whoever moves long bodies between
+// sockets that are always ready: it would hold up all others for as long as the body lasts.
+inline constexpr std::uint64_t kTurnBytes = 256 << 10;      // what may be moved in a row
+struct YieldAwaiter {
+  Loop& loop;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_later(waiter); }
+  void await_resume() const noexcept {}
+};
+inline YieldAwaiter yield(Loop& loop) { return YieldAwaiter{loop}; }
 
 // A condition that one coroutine of this loop waits for and others of the same loop announce.
 //     switch (co_await notify.wait(deadline)) { case Wake::notified: … case Wake::timeout: … case Wake::cancelled: … }

@@ -29,6 +29,7 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
   Flight& flight = *landing.flight;
   net::Notify room(worker.loop());
   bool storing = true;
+  std::uint64_t in_a_row = 0;                  // bytes since others were served
   std::string bytes = std::move(leftover);     // read, and not yet in the flight
   while (!end || !bytes.empty()) {
     if (bytes.empty()) {
@@ -43,7 +44,13 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
       }
       worker.metrics().origin_bytes_in.add(piece->bytes.size());
       end = piece->end;
-      if (storing && (piece->bytes.empty() || flight.append(piece->bytes))) continue;
+      in_a_row += piece->bytes.size();
+      if (storing && (piece->bytes.empty() || flight.append(piece->bytes))) {
+        if (in_a_row < net::kTurnBytes || end) continue;
+        in_a_row = 0;
+        co_await net::yield(worker.loop());
+        continue;
+      }
       bytes.assign(piece->bytes);
     }
     // No room for it in the store: from here on it is only passed on, at the pace of the slowest reader, and later requests
@@ -233,7 +240,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     // Nothing follows; the exchange still has to see its end to give the connection back.
     static_cast<void>(body.try_read());
   }
-  while (!whole) {
+  for (std::uint64_t in_a_row = 0; !whole && in_a_row < net::kTurnBytes;) {
     std::optional<Result<origin::Piece, origin::Failure>> piece = body.try_read();
     if (!piece) break;
     if (!*piece) {
@@ -245,6 +252,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     }
     metrics.origin_bytes_in.add((**piece).bytes.size());
     whole = (**piece).end;
+    in_a_row += (**piece).bytes.size();
     if ((**piece).bytes.empty()) continue;
     if (!landing.fill->append((**piece).bytes)) {
       leftover.assign((**piece).bytes);

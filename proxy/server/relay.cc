@@ -291,6 +291,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     exchange.abandon();
     co_return;
   }
+  std::uint64_t in_a_row = 0;                      // bytes since others were served
   for (;;) {
     std::optional<Result<origin::Piece, origin::Failure>> piece = exchange.try_read_body();
     if (!piece) {
@@ -313,6 +314,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     const origin::Piece& got = **piece;
     client.worker().metrics().origin_bytes_in.add(got.bytes.size());
     account.body_bytes += got.bytes.size();
+    in_a_row += got.bytes.size();
     if (keeper != nullptr) {
       keeper->append(got.bytes);
       if (got.end) keeper->finish();
@@ -347,6 +349,10 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
       }
     }
     if (end) co_return;
+    if (in_a_row >= net::kTurnBytes) {
+      in_a_row = 0;
+      co_await net::yield(client.worker().loop());
+    }
   }
 }
 

@@ -144,6 +144,7 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
   if (head_only) co_return;                       // the body goes on to the store without it
   std::uint64_t offset = part ? plan.ranges.front().first : 0;
   const std::uint64_t end = part ? plan.ranges.front().last + 1 : std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t in_a_row = 0;                      // bytes since others were served
   while (offset < end) {
     const FlightView view = seat.flight().view();
     std::array<iovec, 16> pieces;
@@ -173,6 +174,11 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
       if (!drained) co_return;
     }
     seat.taken(offset);
+    in_a_row += covered;
+    if (in_a_row >= net::kTurnBytes) {
+      in_a_row = 0;
+      co_await net::yield(client.worker().loop());
+    }
     if (covered > 0) continue;
     const net::Wake wake = co_await seat.changed().wait(client.stream().loop().now() + kFlightWait);
     if (wake != net::Wake::notified) {
