@@ -14,8 +14,7 @@ Stream::Stream(Loop& loop, int fd)
     : loop_(loop),
       event_(event_new(loop.base(), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, &Stream::on_event, this)),
       fd_(fd),
-      reader_(loop.timers()),
-      writer_(loop.timers()) {
+      reader_(loop.timers()) {
   event_add(event_, nullptr);
 }
 
@@ -33,7 +32,7 @@ void Stream::on_event(int, short what, void* self) {
   bool destroyed = false;
   bool* const outer = std::exchange(stream->destroyed_, &destroyed);
   if (stream->readable_ && stream->reader_.waiter) stream->reader_.wake(Ready::yes);
-  if (!destroyed && stream->writable_ && stream->writer_.waiter) stream->writer_.wake(Ready::yes);
+  if (!destroyed && stream->writable_ && stream->writer_ != nullptr && stream->writer_->waiter) stream->writer_->wake(Ready::yes);
   if (!destroyed) {
     stream->destroyed_ = outer;
   } else if (outer != nullptr) {
@@ -45,7 +44,7 @@ void Stream::cancel() {
   bool destroyed = false;
   bool* const outer = std::exchange(destroyed_, &destroyed);
   if (reader_.waiter) reader_.wake(Ready::cancelled);
-  if (!destroyed && writer_.waiter) writer_.wake(Ready::cancelled);
+  if (!destroyed && writer_ != nullptr && writer_->waiter) writer_->wake(Ready::cancelled);
   if (!destroyed) {
     destroyed_ = outer;
   } else if (outer != nullptr) {

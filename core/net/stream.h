@@ -93,7 +93,8 @@ class Stream {
   bool readable_ = false, writable_ = true, peer_closed_ = false;
   bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN
   bool* destroyed_ = nullptr;      // set while on_event is on the stack
-  Side reader_, writer_;
+  Side reader_;
+  std::unique_ptr<Side> writer_;   // made by the first wait for room: most connections never have to
 
  public:
   class Awaiter {
@@ -117,6 +118,9 @@ class Stream {
 };
 
 inline Stream::Awaiter Stream::readable(SteadyTime deadline) { return Awaiter(reader_, readable_, deadline); }
-inline Stream::Awaiter Stream::writable(SteadyTime deadline) { return Awaiter(writer_, writable_, deadline); }
+inline Stream::Awaiter Stream::writable(SteadyTime deadline) {
+  if (writer_ == nullptr) writer_ = std::make_unique<Side>(loop_.timers());
+  return Awaiter(*writer_, writable_, deadline);
+}
 
 }  // namespace davenport::net

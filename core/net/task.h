@@ -99,8 +99,12 @@ inline Task<void> Promise<void>::get_return_object() {
   return Task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
 
+}  // namespace detail
+
+// A coroutine that nobody awaits: it starts at once, and its frame is freed when it ends. For whoever lives long and is many: it
+// needs no second frame, as a spawned Task does.
 struct Detached {
-  struct promise_type : PooledFrame {
+  struct promise_type : detail::PooledFrame {
     Detached get_return_object() const noexcept { return {}; }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
@@ -108,6 +112,9 @@ struct Detached {
     void unhandled_exception() const noexcept { std::terminate(); }
   };
 };
+
+namespace detail {
+
 inline Detached run_detached(Task<void> task) { co_await task; }
 
 }  // namespace detail

@@ -30,7 +30,6 @@ constexpr std::uint64_t kLongWay = http::field_bit(FieldId::upgrade) | http::fie
 ClientConnection::ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener, bool by_address)
     : worker_(worker),
       stream_(worker.loop(), fd),
-      parser_(worker.snapshot()->config->limits.head),
       head_limits_of_(worker.snapshot()),
       by_address_(by_address),
       proxy_protocol_(listener.proxy_protocol) {
@@ -45,61 +44,88 @@ SteadyTime ClientConnection::wait_deadline(SteadyTime now) const {
   return input_.empty() ? now + limits.idle_timeout : head_started_ + limits.head_timeout;
 }
 
-net::Task<void> ClientConnection::run(ClientConnection* self) {
-  ClientConnection& me = *self;
-  if (me.proxy_protocol_) {
-    const bool welcome = co_await me.read_proxy_header();
-    if (!welcome) me.broken_ = true;
-    const std::uint32_t per_address = me.head_limits_of_->config->limits.connections_per_address;
-    if (welcome && per_address != 0) {
-      me.by_address_ = me.worker_.shared().connections.enter_address(me.peer_.address, per_address);
-      if (!me.by_address_) {
-        me.worker_.metrics().connections_refused.add();
-        me.pending_ = me.worker_.make_output();
-        Account account;
-        append_own_answer(*me.pending_, nullptr, {503, "Too many connections from this address.", "Retry-After: 1\r\n"},
-                          *me.head_limits_of_, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
-        me.keep_alive_ = false;
-        static_cast<void>(co_await me.drain());
-      }
+void ClientConnection::say_and_close(int status, std::string_view sentence, std::string_view more_fields) {
+  OwnAnswer own;
+  own.status = status;
+  own.sentence = sentence;
+  own.more_fields = more_fields;
+  Account account;
+  pending_ = worker_.make_output();
+  append_own_answer(*pending_, nullptr, own, *head_limits_of_, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+  keep_alive_ = false;
+}
+
+void ClientConnection::count_address() {
+  const std::uint32_t per_address = head_limits_of_->config->limits.connections_per_address;
+  if (per_address == 0) return;
+  by_address_ = worker_.shared().connections.enter_address(peer_.address, per_address);
+  if (by_address_) return;
+  worker_.metrics().connections_refused.add();
+  say_and_close(503, "Too many connections from this address.", "Retry-After: 1\r\n");
+}
+
+// Every idle connection holds a frame of this, so that all but the wait is elsewhere.
+net::Detached ClientConnection::run(ClientConnection* self) {
+  Next next = self->proxy_protocol_ ? Next::busy : self->next_turn();
+  while (next != Next::leave) {
+    if (next == Next::wait) {
+      const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().now()));
+      next = self->woken(ready);
+    } else {
+      co_await self->busy();
+      next = self->next_turn();
     }
   }
-  const std::string counted_address = me.peer_.address;
-  while (me.keep_alive_ && !me.broken_) {
-    if (me.starved_) {
-      me.idle_ = me.input_.empty();
-      if (me.idle_ && me.worker_.shared().draining.load(std::memory_order_relaxed)) break;
-      const net::Ready ready = co_await me.stream_.readable(me.wait_deadline(me.worker_.loop().now()));
-      if (ready == net::Ready::cancelled) break;
-      if (ready == net::Ready::timeout) {
-        me.worker_.metrics().timeouts.add();
-        if (me.input_.empty()) break;
-        Account account;
-        me.pending_ = me.worker_.make_output();
-        append_own_answer(*me.pending_, nullptr, {408, "The request's head came too slowly."}, *me.head_limits_of_,
-                          std::chrono::floor<Seconds>(read_wall_clock()), false, account);
-        me.keep_alive_ = false;
-        static_cast<void>(co_await me.drain());
-        break;
-      }
-    }
-    me.idle_ = false;
-    const Taken taken = me.take();
-    if (me.pending_ != nullptr && !me.pending_->empty()) {
-      const bool drained = co_await me.drain();
-      if (!drained) break;
-    }
-    if (taken == Taken::story) {
-      if (me.pending_ == nullptr) me.pending_ = me.worker_.make_output();
-      co_await answer(me, *me.request_);
-      me.worker_.give_back(std::move(me.request_));
-    }
-    if (me.pending_ != nullptr) me.worker_.give_back(std::move(me.pending_));
-  }
-  if (!me.broken_) co_await me.linger();
-  me.worker_.shared().connections.leave(counted_address, me.by_address_);
-  me.worker_.remove(me);
+  if (!self->broken_) co_await self->linger();
+  self->worker_.shared().connections.leave(self->peer_.address, self->by_address_);
+  self->worker_.remove(*self);
   delete self;
+}
+
+ClientConnection::Next ClientConnection::next_turn() {
+  if (!keep_alive_ || broken_) return Next::leave;
+  if (!starved_) return take_turn();
+  idle_ = input_.empty();
+  return idle_ && worker_.shared().draining.load(std::memory_order_relaxed) ? Next::leave : Next::wait;
+}
+
+ClientConnection::Next ClientConnection::woken(net::Ready ready) {
+  if (ready == net::Ready::cancelled) return Next::leave;
+  if (ready == net::Ready::yes) return take_turn();
+  worker_.metrics().timeouts.add();
+  if (input_.empty()) return Next::leave;
+  say_and_close(408, "The request's head came too slowly.", {});
+  return Next::busy;
+}
+
+ClientConnection::Next ClientConnection::take_turn() {
+  do {
+    idle_ = false;
+    const Taken taken = take();
+    if (taken == Taken::story || (pending_ != nullptr && !pending_->empty())) return Next::busy;
+    if (pending_ != nullptr) worker_.give_back(std::move(pending_));
+  } while (keep_alive_ && !broken_ && !starved_);
+  return next_turn();
+}
+
+// What may suspend: the PROXY header, unsent answers, a request on the long way.
+net::Task<void> ClientConnection::busy() {
+  if (proxy_protocol_) {
+    proxy_protocol_ = false;
+    const bool welcome = co_await read_proxy_header();
+    if (welcome) count_address();
+    else broken_ = true;
+  }
+  if (pending_ != nullptr && !pending_->empty()) {
+    const bool drained = co_await drain();
+    if (!drained) co_return;
+  }
+  if (request_ != nullptr) {
+    if (pending_ == nullptr) pending_ = worker_.make_output();
+    co_await answer(*this, *request_);
+    worker_.give_back(std::move(request_));
+  }
+  if (pending_ != nullptr) worker_.give_back(std::move(pending_));
 }
 
 ClientConnection::Taken ClientConnection::take() {
@@ -132,14 +158,17 @@ ClientConnection::Taken ClientConnection::take() {
   const Now now = read_clocks();
   http::RequestHead& head = worker_.head();
   Output& out = worker_.output();
+  http::RequestParser parser = half_parsed_ != nullptr ? *half_parsed_ : http::RequestParser(head_limits_of_->config->limits.head);
+  if (half_parsed_ != nullptr) half_parsed_.reset();
   while (true) {
     if (in.empty()) {
       starved_ = true;
       break;
     }
-    const http::ParseResult parsed = parser_.parse(in, head);
+    const http::ParseResult parsed = parser.parse(in, head);
     if (parsed.state == http::ParseState::need_more) {
       starved_ = true;
+      half_parsed_ = std::make_unique<http::RequestParser>(parser);
       break;
     }
     if (parsed.state == http::ParseState::error) {
@@ -206,7 +235,8 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
                                                 worker_.key_scratch());
   const purge::Log& log = worker_.shared().purge_log;
   HotTable& hot = worker_.hot();
-  const store::StoredResponse* stored = hot.find(key);
+  HotTable::Formatted* formatted = nullptr;
+  const store::StoredResponse* stored = hot.find(key, formatted);
   if (stored != nullptr) {
     stored->mark_hit();
   } else {
@@ -234,7 +264,11 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
   HitLabel label;
   label.reason = reason;
   label.keep_alive = keep_alive_;
-  append_hit(worker_.output(), head, *stored, label, snapshot, rules, wall, account);
+  if (formatted != nullptr && reason == policy::Reason::fresh_hit && keep_alive_ && head.minor != 0 && is_plain(head)) {
+    append_hot_hit(worker_.output(), head, *stored, label, *formatted, snapshot, rules, wall, account);
+  } else {
+    append_hit(worker_.output(), head, *stored, label, snapshot, rules, wall, account);
+  }
   record(worker_, head, peer_, {}, account, now, now.steady);
   return true;
 }

@@ -28,7 +28,7 @@ class ClientConnection {
   ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener, bool by_address);
   ~ClientConnection();
 
-  static net::Task<void> run(ClientConnection* self);    // the connection's life
+  static net::Detached run(ClientConnection* self);      // the connection's life
   void close_if_idle();
   void cancel();
 
@@ -53,10 +53,17 @@ class ClientConnection {
   ClientConnection* previous_in_worker = nullptr;
 
  private:
+  enum class Next : std::uint8_t { wait, busy, leave };
+  Next next_turn();                                      // between two requests
+  Next woken(net::Ready ready);                          // after a wait
+  Next take_turn();
+  net::Task<void> busy();
   enum class Taken : std::uint8_t { starved, story, blocked, closing };
   Taken take();
   bool answer_now(const http::RequestHead& head, const Now& now);
   void refuse(http::ParseFault fault);
+  void say_and_close(int status, std::string_view sentence, std::string_view more_fields);   // into pending_
+  void count_address();                                  // once a PROXY header has named it
   net::Task<bool> read_proxy_header();
   net::Task<void> linger();
   void flush_batch();
@@ -64,13 +71,13 @@ class ClientConnection {
 
   Worker& worker_;
   net::Stream stream_;
-  http::RequestParser parser_;
   std::string input_;
+  std::unique_ptr<http::RequestParser> half_parsed_;     // where in input_'s head it stands; null between requests
   std::unique_ptr<Output> pending_;                      // unsent answers; null most of the time
   std::unique_ptr<Request> request_;                     // the one whose story is under way
   Peer peer_;
   SteadyTime head_started_{};                            // of a head that has begun and not ended
-  SnapshotPtr head_limits_of_;                           // keeps the limits that parser_ borrows
+  SnapshotPtr head_limits_of_;                           // keeps the limits that a parser borrows
   std::uint32_t requests_ = 0;
   bool keep_alive_ = true, broken_ = false, starved_ = true, by_address_ = false, proxy_protocol_ = false, idle_ = true;
 };

@@ -265,4 +265,31 @@ void append_hit(Output& out, const http::RequestHead& request, const store::Stor
   account.body_bytes = body;
 }
 
+bool is_plain(const http::RequestHead& request) { return (request.fields.present() & (kConditional | kRange)) == 0; }
+
+void append_hot_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
+                    HotTable::Formatted& formatted, const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now,
+                    Account& account) {
+  const policy::StoredFacts& facts = response.facts();
+  if (formatted.at != now || formatted.text.empty()) {
+    const Tail tail{label, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
+    const std::string_view head = response.head();
+    formatted.at = now;
+    formatted.age = tail.age;
+    formatted.ttl = tail.ttl;
+    formatted.prefix_bytes = prefix_size(head);
+    formatted.text.assign(head.substr(0, formatted.prefix_bytes));
+    tail.append(formatted.text, request);
+  }
+  out.text(formatted.text);
+  const std::uint64_t body = request.method == http::Method::head ? 0 : response.body_bytes();
+  out.stored(&response, formatted.prefix_bytes, 0, body);
+  account.reason = label.reason;
+  account.has_reason = true;
+  account.age = formatted.age;
+  account.ttl = formatted.ttl;
+  account.status = facts.status;
+  account.body_bytes = body;
+}
+
 }  // namespace davenport::server

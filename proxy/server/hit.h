@@ -9,6 +9,7 @@
 #include "cache/policy/reuse.h"
 #include "cache/store/memory_store.h"
 #include "core/http/message.h"
+#include "proxy/server/hot_table.h"
 #include "proxy/server/output.h"
 #include "proxy/server/request.h"
 #include "proxy/server/snapshot.h"
@@ -29,6 +30,13 @@ struct HitLabel {
 // Appends the answer and fills in the account. `response` is borrowed as Output::stored() says.
 void append_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
                 const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now, Account& account);
+
+// The same for a fresh hit of the worker's hot table on a request that is_plain() and keeps an HTTP/1.1 connection: what was
+// formatted in the same second for the same response is used again.
+void append_hot_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
+                    HotTable::Formatted& formatted, const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now,
+                    Account& account);
+bool is_plain(const http::RequestHead& request);       // no condition and no range
 
 // The fields of a stored head (policy/ speaks of fields). Views into `head`.
 void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields);

@@ -2,11 +2,14 @@
 // and moves no reference count, which two workers on one hot key would pay with 100 ns each.
 // Truth   a reference is good only while the store says so: live() (still in the index) and sole() (the only response of its
 //         key, so no choice by Vary is needed). Both are one load of a line that a hit reads anyway.
+// Heads   what a hit formats (status line, Age, Cache-Status) changes once a second: it is kept here with the reference, so that
+//         the second hit of a second copies it. forget_formatted() when something else of it changes (a configuration).
 // Bound   kSlots references of bodies up to kBodyBytes; dead ones are let go at each sweep() (a tick of the worker).
 // Thread  the worker's.
 #pragma once
 #include <array>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "cache/store/memory_store.h"
@@ -18,12 +21,20 @@ class HotTable {
   static constexpr std::size_t kSlots = 512;
   static constexpr std::uint64_t kBodyBytes = 256 << 10;
 
+  struct Formatted {
+    std::string text;                        // as of `at`; empty: not made yet
+    WallSeconds at{};
+    std::size_t prefix_bytes = 0;            // of the stored head: what `text` begins with
+    std::int64_t age = 0, ttl = 0;
+  };
+
   // Good until settle().
-  const store::StoredResponse* find(const policy::KeyParts& key) {
-    const Slot& slot = slots_[index(key.hash)];
+  const store::StoredResponse* find(const policy::KeyParts& key, Formatted*& formatted) {
+    Slot& slot = slots_[index(key.hash)];
     if (slot.hash != key.hash || !slot.response) return nullptr;
     const store::StoredResponse& response = *slot.response;
     if (!response.live() || !response.sole() || response.key() != key.key) return nullptr;
+    formatted = &slot.formatted;
     return &response;
   }
   // Keeps it and returns it, good until settle().
@@ -35,8 +46,13 @@ class HotTable {
     }
     Slot& slot = slots_[index(hash)];
     if (slot.response) displaced_.push_back(std::move(slot.response));   // an output under way may still point to it
-    slot = {hash, std::move(response)};
+    slot.hash = hash;
+    slot.response = std::move(response);
+    slot.formatted.text.clear();
     return raw;
+  }
+  void forget_formatted() {
+    for (Slot& slot : slots_) slot.formatted.text.clear();
   }
   // What was displaced is let go: all output that pointed to it was written or holds references of its own.
   void settle() {
@@ -57,6 +73,7 @@ class HotTable {
   struct Slot {
     Hash128 hash;
     store::StoredPtr response;
+    Formatted formatted;
   };
   std::array<Slot, kSlots> slots_;
   std::vector<store::StoredPtr> displaced_;

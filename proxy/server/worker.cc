@@ -113,7 +113,7 @@ void Worker::accepted(int fd, const net::SocketAddress& peer, const config::List
   client->next_in_worker = clients_;
   if (clients_ != nullptr) clients_->previous_in_worker = client;
   clients_ = client;
-  net::spawn(ClientConnection::run(client));
+  ClientConnection::run(client);
 }
 
 void Worker::remove(ClientConnection& client) {
@@ -159,6 +159,7 @@ void Worker::adopt(SnapshotPtr snapshot) {
     if (!stays) connections_->forget(before);
   }
   snapshot_ = std::move(snapshot);
+  hot_.forget_formatted();
 }
 
 void Worker::close_listeners() { listeners_.clear(); }
