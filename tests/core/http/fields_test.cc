@@ -134,6 +134,20 @@ TEST_CASE("copies outlive what they were made from; set_copy leaves one line") {
   CHECK(fields.find("e")->value.empty());
 }
 
+TEST_CASE("copied lines of all lengths stay what they are, though they share blocks") {
+  Fields fields;
+  std::string expected;
+  for (std::size_t length = 0; length < 600; length += 7) {
+    const std::string value(length, static_cast<char>('a' + length % 26));
+    fields.add_copy("X", value);
+    expected.append("X=").append(value).append(";");
+  }
+  CHECK(text_of(fields) == expected);
+  fields.clear();
+  fields.add_copy("Y", "after");
+  CHECK(text_of(fields) == "Y=after;");
+}
+
 TEST_CASE("a clone owns its lines; a moved-from object is empty; clear keeps nothing") {
   Fields clone, moved;
   {
