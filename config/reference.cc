@@ -44,8 +44,8 @@ commented sample with every setting is [config/davenport.sample.toml](../config/
 - **Networks**: `"10.0.0.0/8"`, `"::1"`; `"unix"` is whoever comes over a Unix socket.
 - **Secrets** never stand in the file. KEY`_file` names a file that holds one (a relative path starts at the
   configuration's folder), KEY`_env` an environment variable.
-- **Reload**: SIGHUP reads the file again. Settings marked *restart* keep their old value until the next start, and the
-  log says so.
+- **Reload**: SIGHUP reads the file again. It is taken whole or not at all: a change of a setting
+  marked *restart* is refused with all the rest, and the log names it.
 
 ## Which route takes a request
 

@@ -14,7 +14,8 @@ constexpr Setting<CacheRules> kCache[] = {
     {"enabled", rule<&CacheRules::enabled>, "false: everything goes to the origin and nothing is stored."},
 
     {"ttl", rule<&CacheRules::ttl>,
-     "How long answers (200, 203, 204, 300, 301, 308, 404, 410) are fresh, whatever the origin says.",
+     "How long answers (200, 203, 204, 300, 301, 308, 404, 410) are fresh, whatever lifetime the origin says. What says no-store, "
+     "private or no-cache, or varies by everything, stays as it is.",
      {.high = 10 * kYear, .example = R"("5m")"}},
     {"default_ttl", rule<&CacheRules::default_ttl>, "How long they are fresh where the origin says nothing.",
      {.high = 10 * kYear, .example = R"("60s")"}},

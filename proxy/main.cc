@@ -105,6 +105,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty()) {
+      std::fprintf(stderr, "There is no command \"%s\": davenport --help lists them.\n", argv[1]);
+      return kUsage;
+    }
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   if (run->parsed()) return cli::run(file);

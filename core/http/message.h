@@ -37,7 +37,7 @@ struct RequestHead {
   std::uint64_t content_length = 0;   // with Framing::length
   bool keep_alive = true;       // RFC 9112 §9.3
   bool expect_continue = false; // RFC 9110 §10.1.1
-  bool wants_upgrade = false;   // Connection: upgrade and an Upgrade field, HTTP/1.1
+  bool wants_upgrade = false;   // Connection: upgrade and an Upgrade field (to no other HTTP), HTTP/1.1
   Fields fields;
 
   void clear();                 // keeps capacity

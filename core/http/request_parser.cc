@@ -7,10 +7,24 @@
 #include "core/http/field_line.h"
 #include "core/http/head_progress.h"
 #include "core/http/parser.h"
+#include "core/http/grammar.h"
 #include "core/http/uri.h"
 
 namespace davenport::http {
 namespace {
+
+// A switch to another version of HTTP is never passed on: what follows would go by every rule that holds here. It may be ignored
+// (RFC 9110 §7.8).
+bool names_a_tunnel(const Fields& fields) {
+  for (const Field& field : fields) {
+    if (field.id != FieldId::upgrade) continue;
+    ListReader list(field.value);
+    while (const auto protocol = list.next()) {
+      if (iequals(protocol->substr(0, 2), "h2") || iequals(protocol->substr(0, 4), "http")) return false;
+    }
+  }
+  return true;
+}
 
 using detail::fault_of_byte;
 using detail::LineState;
@@ -138,7 +152,7 @@ std::optional<ParseFault> finish(RequestHead& head, const ConnectionFacts& facts
   head.keep_alive = !facts.close && (head.minor > 0 || facts.keep_alive);
   const bool body = head.framing == Framing::chunked || (head.framing == Framing::length && head.content_length > 0);
   head.expect_continue = head.minor > 0 && body && fields.has(FieldId::expect);
-  head.wants_upgrade = head.minor > 0 && facts.upgrade && fields.has(FieldId::upgrade);
+  head.wants_upgrade = head.minor > 0 && facts.upgrade && fields.has(FieldId::upgrade) && names_a_tunnel(fields);
   return std::nullopt;
 }
 

@@ -24,7 +24,7 @@ std::string shown(std::string_view text) {
 }
 
 Result<Target> url_target(std::string_view url, const config::Config& config) {
-  if (url.size() <= kPurgeUrlBytesMax) {
+  if (url.size() <= kPurgeUrlBytesMax && url.find("://") != std::string_view::npos) {   // a word is no URL, but a mistake
     std::string name = policy::purge_resource(url, "", config);
     if (!name.empty()) return Target{Kind::url, std::move(name)};
   }
@@ -32,7 +32,7 @@ Result<Target> url_target(std::string_view url, const config::Config& config) {
 }
 
 Result<Target> prefix_target(std::string_view prefix, const config::Config& config) {
-  if (prefix.size() <= kPurgeUrlBytesMax) {
+  if (prefix.size() <= kPurgeUrlBytesMax && prefix.find("://") != std::string_view::npos) {
     std::string name = policy::purge_prefix(prefix, "", config);
     if (!name.empty()) return Target{Kind::prefix, std::move(name)};
   }

@@ -4,9 +4,19 @@
 #include "core/http/grammar.h"
 #include "core/http/serializer.h"
 #include "proxy/server/cache_status.h"
+#include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 
 namespace davenport::server {
+namespace {
+
+// RFC 9209 §2.3: what kind of answer of our own this is.
+std::string_view own_error(int status) {
+  if (status == 403) return "http_request_denied";
+  return status < 500 ? "http_request_error" : "proxy_internal_response";
+}
+
+}  // namespace
 
 void append_own_answer(Output& out, const http::RequestHead* request, const OwnAnswer& answer, const Snapshot& snapshot,
                        WallSeconds now, bool keep_alive, Account& account) {
@@ -29,6 +39,7 @@ void append_own_answer(Output& out, const http::RequestHead* request, const OwnA
   }
   http::append_field(text, "Cache-Control", "no-store");
   if (answer.failure) append_proxy_status(text, snapshot.config->cache.name, origin::name_of(*answer.failure));
+  else if (answer.status >= 400) append_proxy_status(text, snapshot.config->cache.name, own_error(answer.status));
   if (answer.failure && answer.status == 503) http::append_field(text, "Retry-After", "1");
   if (!answer.request_id.empty()) http::append_field(text, "X-Request-Id", answer.request_id);
   text.append(answer.more_fields);
@@ -67,7 +78,7 @@ void record(Worker& worker, const http::RequestHead& request, const Peer& peer, 
   if (ring == nullptr) return;
   observe::AccessRecord line;
   line.at = started.wall;
-  line.client = peer.address;
+  line.client = client_address(*worker.snapshot(), peer, request.fields);
   line.method = request.method_name;
   line.target = request.target;
   line.host = request.authority;

@@ -30,6 +30,10 @@ void append_hit_status(std::string& out, std::string_view hit_prefix, std::int64
   out.append("\r\n");
 }
 
+void append_proxy_status(std::string& out, std::string_view name, std::string_view error) {
+  out.append("Proxy-Status: ").append(name).append("; error=").append(error).append("\r\n");
+}
+
 void append_proxy_status(std::string& out, std::string_view name, const origin::FailureName& failure) {
   out.append("Proxy-Status: ").append(name).append("; error=").append(failure.proxy_error);
   out.append("; details=\"").append(failure.name).append("\"\r\n");

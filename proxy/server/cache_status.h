@@ -24,5 +24,7 @@ void append_hit_status(std::string& out, std::string_view hit_prefix, std::int64
 
 // "Proxy-Status: name; error=connection_timeout" for what we answer in the origin's place.
 void append_proxy_status(std::string& out, std::string_view name, const origin::FailureName& failure);
+// … and for what we refuse.
+void append_proxy_status(std::string& out, std::string_view name, std::string_view error);
 
 }  // namespace davenport::server

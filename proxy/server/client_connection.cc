@@ -269,7 +269,7 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
   } else {
     append_hit(worker_.output(), head, *stored, label, snapshot, rules, wall, account);
   }
-  record(worker_, head, peer_, {}, account, now, now.steady);
+  record(worker_, head, peer_, worker_.ring() != nullptr ? request_id(snapshot, peer_, head.fields) : std::string{}, account, now, now.steady);
   return true;
 }
 
@@ -301,13 +301,15 @@ void ClientConnection::refuse(http::ParseFault fault) {
   OwnAnswer answer;
   answer.status = http::status_of(fault);
   answer.sentence = http::text_of(fault);
+  http::RequestHead nothing;
+  const std::string id = request_id(*worker_.snapshot(), peer_, nothing.fields);
+  answer.request_id = id;
   Account account;
   const Now now = read_clocks();
   append_own_answer(worker_.output(), nullptr, answer, *worker_.snapshot(), now.wall_seconds(), false, account);
-  http::RequestHead nothing;
   nothing.method_name = "-";
   nothing.target = http::name_of(fault);
-  record(worker_, nothing, peer_, {}, account, now, now.steady);
+  record(worker_, nothing, peer_, id, account, now, now.steady);
 }
 
 bool ClientConnection::push() {

@@ -43,7 +43,10 @@ class ClientConnection {
   // Tries once. True: nothing is left. Otherwise drain().
   bool push();
   bool broken() const { return broken_; }
-  bool keeps_alive() const { return keep_alive_; }
+  bool keeps_alive() {                                   // a drain that has begun meanwhile ends the connection with this answer
+    keep_alive_ = keep_alive_ && !worker_.shared().draining.load(std::memory_order_relaxed);
+    return keep_alive_;
+  }
   void close_after_this() { keep_alive_ = false; }
   void finish_uncleanly();                               // the answer was cut: RST, never a clean end
   // Reads more into input(): at once if there is something, else waits. 0: the end; -1: error; -2: the deadline passed; -3: cancelled.

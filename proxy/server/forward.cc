@@ -63,6 +63,25 @@ bool trusted_peer(const Snapshot& snapshot, const Peer& peer) {
   return false;
 }
 
+std::string_view client_address(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
+  if (!fields.has(FieldId::x_forwarded_for) || !trusted_peer(snapshot, peer)) return peer.address;
+  const http::Field* last = nullptr;
+  for (const http::Field& field : fields) {
+    if (field.id == FieldId::x_forwarded_for) last = &field;
+  }
+  std::string_view rest = last->value;
+  while (!rest.empty()) {
+    const std::size_t comma = rest.rfind(',');
+    const std::string_view address = trim_ows(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+    if (address.empty() || address.size() > 45 || address.find_first_not_of("0123456789abcdefABCDEF.:") != std::string_view::npos) break;
+    Peer hop;
+    hop.address = address;
+    if (!trusted_peer(snapshot, hop)) return address;
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(0, comma);
+  }
+  return peer.address;
+}
+
 std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
   const std::string_view given = fields.get(FieldId::x_request_id);
   if (!given.empty() && given.size() <= 128 && http::is_token(given) && trusted_peer(snapshot, peer)) return std::string(given);
@@ -102,6 +121,16 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   for (const http::Field& field : head.fields) {
     if (in(kMadeAnew, field) || hop(field)) continue;
     if (purpose == Purpose::store && in(kNotForStoring, field)) continue;
+    if (head.method == http::Method::options && field.id == FieldId::other && iequals(field.name, "max-forwards")) {
+      std::uint64_t left = 0;                              // RFC 9110 §7.6.2; what is no number is not ours to count down
+      const bool number = !field.value.empty() && field.value.size() <= 9 &&
+                          field.value.find_first_not_of("0123456789") == std::string_view::npos;
+      for (const char c : field.value) left = left * 10 + static_cast<std::uint64_t>(c - '0');
+      if (number && left > 0) {
+        out.add_copy(field.name, std::to_string(left - 1));
+        continue;
+      }
+    }
     if (field.id == FieldId::cookie && (request.rules().strip_cookies || listed_cookies)) continue;
     out.add(field.id, field.name, field.value);
   }
@@ -159,6 +188,7 @@ void make_client_fields(const http::ResponseHead& response, const config::CacheR
       if (targeted) continue;
     }
     if (verdict != nullptr) {
+      if (field.id == FieldId::trailer) continue;         // none is kept
       if (field.id == FieldId::age) continue;             // made anew at each use (RFC 9111 §4.2.3)
       if (!policy::is_stored_field(field, *verdict, rules, response)) {
         http::append_field(private_lines, field.name, field.value);

@@ -14,6 +14,9 @@ namespace davenport::server {
 // Is this peer one of forwarding.trusted_proxies?
 bool trusted_peer(const Snapshot& snapshot, const Peer& peer);
 
+// Whom the log names: behind trusted proxies the last address of X-Forwarded-For that is none of theirs, else the peer.
+std::string_view client_address(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields);
+
 // The request's id: a trusted proxy's X-Request-Id, else a new one (16 random bytes in hex, seeded per thread).
 std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields);
 

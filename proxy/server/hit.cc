@@ -30,6 +30,7 @@ std::size_t prefix_size(std::string_view head) {
 
 struct Tail {
   const HitLabel& label;
+  const Account& account;
   const Snapshot& snapshot;
   const config::CacheRules& rules;
   const policy::StoredFacts& facts;
@@ -41,7 +42,7 @@ struct Tail {
     text.append("\r\n");
     if (label.forwarded) {
       append_forwarded_status(text, snapshot.config->cache.name,
-                              {label.reason, policy::Storing::stored, label.origin_status, true, label.collapsed, true, ttl});
+                              {label.reason, account.storing, label.origin_status, label.stored, label.collapsed, true, ttl});
     } else {
       append_hit_status(text, snapshot.hit_prefix, ttl, label.reason);
     }
@@ -244,7 +245,7 @@ void read_stored_head(std::string_view head, int& status, std::string_view& reas
 void append_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,
                 const Snapshot& snapshot, const config::CacheRules& rules, WallSeconds now, Account& account) {
   const policy::StoredFacts& facts = response.facts();
-  const Tail tail{label, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
+  const Tail tail{label, account, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
   account.reason = label.reason;
   account.has_reason = true;
   account.age = tail.age;
@@ -272,7 +273,7 @@ void append_hot_hit(Output& out, const http::RequestHead& request, const store::
                     Account& account) {
   const policy::StoredFacts& facts = response.facts();
   if (formatted.at != now || formatted.text.empty()) {
-    const Tail tail{label, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
+    const Tail tail{label, account, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
     const std::string_view head = response.head();
     formatted.at = now;
     formatted.age = tail.age;

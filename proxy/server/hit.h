@@ -25,6 +25,7 @@ struct HitLabel {
   int origin_status = 0;
   std::string_view private_fields;    // lines for this client alone (Set-Cookie), each ended by CRLF
   bool keep_alive = true;
+  bool stored = true;                 // with `forwarded`: it is in the store
 };
 
 // Appends the answer and fills in the account. `response` is borrowed as Output::stored() says.

@@ -84,8 +84,9 @@ policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr&
   return storing;
 }
 
-store::StoredPtr refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
-                         const http::ResponseHead& update, const policy::Times& times) {
+Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
+                  const http::ResponseHead& update, const policy::Times& times) {
+  Refreshed out;
   const store::StoredPtr old = request.stored;
   int status = 0;
   std::string_view reason;
@@ -93,25 +94,24 @@ store::StoredPtr refresh(Worker& worker, const Request& request, const policy::K
   read_stored_head(old->head(), status, reason, stored_fields);
   http::Fields merged = stored_fields.clone();
   http::Fields update_fields;
-  std::string private_lines;
-  make_client_fields(update, request.rules(), nullptr, times.response_time, update_fields, private_lines);
+  make_client_fields(update, request.rules(), nullptr, times.response_time, update_fields, out.private_lines);
   policy::merge_304(merged, update_fields);
   http::ResponseHead head;
   head.status = static_cast<std::uint16_t>(status);
   head.framing = http::Framing::length;
   head.content_length = old->body_bytes();
   for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
-  const policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
+  policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
   const bool kept = verdict.ok() || verdict.storing == policy::Storing::partial;
-  count(worker, kept ? policy::Storing::updated : verdict.storing);
-  if (!kept) {
-    worker.shared().store.erase(*old);
-    return {};
-  }
+  out.storing = kept ? policy::Storing::updated : verdict.storing;
+  count(worker, out.storing);
   http::Fields fields;
   for (const http::Field& field : merged) {
-    if (field.id != http::FieldId::content_length && policy::is_stored_field(field, verdict, request.rules(), head)) {
+    if (field.id == http::FieldId::content_length) continue;
+    if (!kept || policy::is_stored_field(field, verdict, request.rules(), head)) {
       fields.add(field.id, field.name, field.value);
+    } else {
+      http::append_field(out.private_lines, field.name, field.value);
     }
   }
   const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
@@ -120,17 +120,24 @@ store::StoredPtr refresh(Worker& worker, const Request& request, const policy::K
   draft.selector = old->selector();
   draft.head = text;
   draft.facts = verdict.facts;
+  if (!kept) {
+    // One client's alone: for the moment that it takes to put it aside nobody else may have it.
+    draft.facts = old->facts();
+    draft.facts.lifetime = 0;
+    draft.facts.no_cache = true;
+    draft.facts.must_revalidate = true;
+  }
   // Tags go out with the first answer only, where they are not kept: an update without any keeps those that are known.
   const bool brings_tags = std::any_of(update.fields.begin(), update.fields.end(),
                                        [&](const http::Field& field) { return policy::is_tag_field(field, request.rules()); });
-  const std::vector<Hash128> tags = brings_tags
-                                        ? hashes_of(policy::tags_of(update.fields, request.rules()))
-                                        : std::vector<Hash128>(old->tags().begin(), old->tags().end());
+  const std::vector<Hash128> tags = brings_tags ? hashes_of(policy::tags_of(update.fields, request.rules()))
+                                                : std::vector<Hash128>(old->tags().begin(), old->tags().end());
   draft.tags = tags;
   draft.position = position;
-  store::StoredPtr result;
-  static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &result));
-  return result ? std::move(result) : old;
+  static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &out.response));
+  if (!out.response) out.response = old;
+  if (!kept) worker.shared().store.erase(*out.response);
+  return out;
 }
 
 void Keeper::append(std::string_view bytes) {

@@ -31,10 +31,15 @@ std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http:
 // The body is whole: into the store. Counts what became of it; `stored` is null where it could not be kept.
 policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr& stored);
 
-// A 304, or a HEAD that agrees, updates the stored fields over the same body (RFC 9111 §4.3.4, §4.3.5). Null: it may not be stored
-// any more, and is gone from the store. `key` and `position` as for a commit.
-store::StoredPtr refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
-                         const http::ResponseHead& update, const policy::Times& times);
+// What a 304, or a HEAD that agrees, makes of a stored response: its fields updated over the same body (RFC 9111 §4.3.4, §4.3.5).
+struct Refreshed {
+  store::StoredPtr response;          // never null; not live() where it may not be stored any more: for this client alone
+  policy::Storing storing = policy::Storing::updated;
+  std::string private_lines;          // Set-Cookie and the like of the update, for the client whose request brought it
+};
+// `key` and `position` as for a commit.
+Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
+                  const http::ResponseHead& update, const policy::Times& times);
 
 // A body that is stored while it is passed on to one client: a part (206), the answer to a POST.
 class Keeper {

@@ -90,13 +90,15 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
 }
 
 // A 304 to our validators (RFC 9111 §4.3.4): a new head over the same body.
-void land_304(Worker& worker, Request& request, Flight& flight, const http::ResponseHead& update, const policy::Times& times) {
-  store::StoredPtr updated = refresh(worker, request, flight.parts(), flight.position(), update, times);
-  flight.complete(nullptr, nullptr, updated ? std::move(updated) : request.stored, 304, true);
+void land_304(Worker& worker, Request& request, Flight& flight, const http::ResponseHead& update, const policy::Times& times, Led& led) {
+  Refreshed refreshed = refresh(worker, request, flight.parts(), flight.position(), update, times);
+  led.storing = refreshed.storing;
+  led.private_lines = std::move(refreshed.private_lines);
+  flight.complete(nullptr, nullptr, std::move(refreshed.response), 304, true);
   worker.shared().flights.remove(flight);
 }
 
-void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, WallSeconds now) {
+void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, policy::Storing why, WallSeconds now) {
   const Seconds time = request.rules().hit_for_miss;
   if (time.count() <= 0 || request.decision.reason == policy::Reason::hit_for_miss) return;   // remembered already
   store::Draft draft;
@@ -106,6 +108,7 @@ void remember_uncacheable(Worker& worker, const Request& request, const Flight& 
   draft.facts.lifetime = static_cast<std::uint32_t>(time.count());
   draft.position = flight.position();
   draft.marker = true;
+  draft.head = policy::name_of(why);              // what `explain` says of it
   static_cast<void>(worker.shared().store.commit(nullptr, draft, worker.shared().purge_log, request.rules().max_variants));
 }
 
@@ -190,7 +193,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   const http::ResponseHead& response = joined ? *joined : **head;
 
   if (response.status == 304 && validating) {
-    land_304(worker, request, *flight, response, times);
+    land_304(worker, request, *flight, response, times, led);
     co_return std::move(led);
   }
   if (is_error_status(response.status)) {
@@ -219,7 +222,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     const bool part = verdict.storing == policy::Storing::partial;
     if (request.stored && !part && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
-    if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, times.response_time);
+    if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, led.storing, times.response_time);
     worker.shared().flights.remove(*flight);
     flight->release();
     if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);

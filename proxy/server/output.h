@@ -36,6 +36,8 @@ class Output {
   // The last stored item keeps its response from now on, for a holder that may let go before it is sent.
   void hold(store::StoredPtr response);
 
+  std::string_view text_view() const { return text_; }   // all of it, where nothing but text was appended
+
   Sent write(net::Stream& stream);
   bool empty() const { return next_ == items_.size(); }
   std::uint64_t unsent_bytes() const { return unsent_bytes_; }

@@ -3,6 +3,7 @@
 #include "cache/policy/validate.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/http/grammar.h"
 #include "core/http/serializer.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/body_reader.h"
@@ -387,11 +388,25 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
   worker.metrics().origin_requests.add();
   Result<const http::ResponseHead*, origin::Failure> head = co_await exchange.request(ask);
   std::unique_ptr<BodyPump> body;
+  bool continued = false;                          // we said 100 ourselves
   if (head && *head == nullptr) {
     // The body goes its own way; an origin may answer before it has all of it, or before any of it (Expect).
     body = std::make_unique<BodyPump>(client, request, exchange);
     bool waiting_for_continue = ask.expect_continue;
-    if (has_body && !waiting_for_continue) {
+    if (waiting_for_continue) {
+      // An origin that never says 100 must not hold up a client that waits for it, nor one that sends without waiting.
+      const SteadyTime deadline = client.stream().loop().now() + (client.input().empty() ? kContinueWait : Millis{0});
+      const bool answered = co_await exchange.wait_for_head(deadline);
+      if (!answered) {
+        waiting_for_continue = false;
+        if (client.input().empty()) client.output().text("HTTP/1.1 100 Continue\r\n\r\n");
+        static_cast<void>(client.push());
+        continued = true;
+        body->running = true;
+        net::spawn(pump_body(*body));
+      }
+    }
+    if (has_body && !ask.expect_continue) {
       body->running = true;
       net::spawn(pump_body(*body));
     } else if (!has_body) {
@@ -399,7 +414,7 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
     }
     head = co_await exchange.next_head();
     while (head && (*head)->status < 200 && (*head)->status != 101) {
-      pass_interim(client, request, **head);
+      if (!continued || (*head)->status != 100) pass_interim(client, request, **head);
       if (waiting_for_continue && (*head)->status == 100) {
         waiting_for_continue = false;
         body->running = true;
@@ -416,6 +431,10 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
   }
   account.origin_time = std::chrono::duration_cast<Micros>(exchange.timings().first_byte - exchange.timings().started);
   account.origin_server = exchange.server();
+  if (head && (*head)->status == 101 && !http::list_contains(request.head.fields.get(http::FieldId::upgrade), (*head)->fields.get(http::FieldId::upgrade))) {
+    exchange.abandon();
+    head = origin::Failure{origin::FailureKind::protocol_error, "switched to a protocol that was not asked for", false};   // RFC 9110 §7.8
+  }
   if (!head) {
     worker.metrics().origin_failures.add();
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);

@@ -65,6 +65,16 @@ bool answer_itself(ClientConnection& client, Request& request, Account& account)
     answer_purge(client, request, account);
     return true;
   }
+  if (head.method == http::Method::options && head.fields.get("max-forwards") == "0") {   // RFC 9110 §7.6.2
+    if (has_body) client.close_after_this();
+    own(client, request, {204, "", kAllow}, account);
+    return true;
+  }
+  if (head.form == http::TargetForm::absolute && !iequals(head.scheme, request.scheme)) {
+    if (has_body) client.close_after_this();
+    own(client, request, {421, "The target's scheme is not that of this connection (RFC 9110 section 7.4)."}, account);
+    return true;
+  }
   if (request.route == nullptr) {
     if (has_body) client.close_after_this();
     own(client, request, {421, "No site of this name is served here (no route names this host)."}, account);
@@ -95,6 +105,17 @@ bool suits(Worker& worker, const Request& request, const FlightView& view, Fligh
   const std::vector<Hash128> none;
   const std::vector<Hash128>& tags = view.head ? view.head->tags : none;
   return log.check({parts.resource_hash, parts.resource, tags.data(), tags.size()}, flight.position()) != policy::PurgeState::hard;
+}
+
+// May a follower have what another request brought? Only what would be served to it from the store: fresh, and not to be validated at
+// each use, for then it may be one visitor's own (RFC 9111 §4, §5.2.2.4). What the client asks of freshness is no question: nothing
+// is newer than a fetch that was under way when it asked.
+bool may_share(const Request& request, const policy::StoredFacts& facts) {
+  policy::Ask ask;
+  ask.authorization = request.ask.authorization;
+  ask.partial_suffices = true;                    // suits() has looked
+  const Action action = policy::decide(ask, &facts, policy::PurgeState::valid, false, request.rules(), wall_now()).action;
+  return action == Action::serve || action == Action::serve_and_refresh;
 }
 
 // The range of a body that is still arriving. Single: it can be sent as it comes; whole: so can all of it.
@@ -254,11 +275,15 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
     case Stage::streaming:
     case Stage::complete: {
       if (!leader && !suits(worker, request, view, flight)) co_return Followed::unsuited;
-      account.storing = view.revalidated ? policy::Storing::updated : policy::Storing::stored;
+      if (!leader && !may_share(request, view.stored ? view.stored->facts() : view.head->verdict.facts)) co_return Followed::released;
+      if (!leader || account.storing == policy::Storing::not_asked) {
+        account.storing = view.revalidated ? policy::Storing::updated : policy::Storing::stored;
+      }
       if (view.stage == Stage::complete && view.stored) {
         request.stored = view.stored;
         hit(client, request, *request.stored,
-            {account.reason, true, view.revalidated, !leader, view.origin_status, leader ? private_lines : std::string_view{}, client.keeps_alive()},
+            {account.reason, true, view.revalidated, !leader, view.origin_status, leader ? private_lines : std::string_view{}, client.keeps_alive(),
+             request.stored->live()},
             account);
         co_return Followed::answered;
       }
@@ -299,8 +324,8 @@ net::Task<Followed> fetch(ClientConnection& client, Request& request, bool alone
   Led led = co_await lead(worker, request, joined.flight, &client);
   account.origin_server = led.server;
   account.origin_time = led.first_byte;
+  account.storing = led.storing;
   if (led.exchange != nullptr) {
-    account.storing = led.storing;
     co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
     co_return Followed::answered;
   }
@@ -336,7 +361,9 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
       case Action::fetch: break;
     }
     const Reason reason = request.decision.reason;
-    const bool for_itself = alone || reason == Reason::hit_for_miss || reason == Reason::request_no_store || reason == Reason::authorization;
+    // What is validated at each use is nobody's but the one's who asks: such requests don't wait for one another.
+    const bool unshared = request.stored && (request.stored->facts().no_cache || request.stored->facts().lifetime == 0);
+    const bool for_itself = alone || unshared || reason == Reason::hit_for_miss || reason == Reason::request_no_store || reason == Reason::authorization;
     const bool head_only = request.head.method == http::Method::head;
     // A HEAD asks as a GET only where its answer would be new to the store: beside a stored GET its own answer tells
     // whether that still holds (RFC 9111 §4.3.5), and what isn't stored needs no body.
@@ -344,7 +371,10 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
       co_await relay(client, request, reason, account);
       co_return;
     }
-    if (for_itself && wants_more_than_whole(request.head) && !request.stored) {
+    // If-Match and If-Unmodified-Since are an origin's to evaluate (RFC 9110 §13.1.1, §13.1.4): they reach it.
+    constexpr std::uint64_t kOfTheOrigin = http::field_bit(http::FieldId::if_match) | http::field_bit(http::FieldId::if_unmodified_since);
+    const bool for_the_origin = (request.head.fields.present() & kOfTheOrigin) != 0;
+    if ((for_the_origin || (for_itself && wants_more_than_whole(request.head))) && !request.stored) {
       co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
       co_return;
     }

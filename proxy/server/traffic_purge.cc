@@ -31,7 +31,7 @@ void answer_purge(ClientConnection& client, Request& request, Account& account) 
                       client.keeps_alive(), account);
   };
   if (!may_purge(request)) {
-    return say(403, "Purging is not allowed from here (purge.purge_from, purge.token).");
+    return say(403, "Purging is not allowed from here (purge.from, purge.token_file, purge.token_env).");
   }
   Result<purge::Request> purge = read_purge_dialect(request.head, *request.snapshot->config);
   if (!purge) return say(400, purge.error().message);

@@ -1,4 +1,4 @@
-// proxy/server/traffic_purge.h: PURGE on a traffic listener: off until purge.purge_from names the peer or a token is configured;
+// proxy/server/traffic_purge.h: PURGE on a traffic listener: off until purge.from names the peer or a token is configured;
 // the peer is that of TCP or of the PROXY protocol, never X-Forwarded-For. Anyone else gets 403, and nothing is forwarded.
 #pragma once
 #include "proxy/server/answer.h"

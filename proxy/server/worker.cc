@@ -95,11 +95,12 @@ void Worker::accepted(int fd, const net::SocketAddress& peer, const config::List
   const bool by_address = limits.connections_per_address != 0 && !listener.proxy_protocol;
   if (!shared_.connections.enter(peer.host(), limits.connections, by_address ? limits.connections_per_address : 0)) {
     metrics_.connections_refused.add();
-    static constexpr std::string_view kBusy =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 48\r\n"
-        "Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
-        "503 Service Unavailable\nToo many connections.  \n";
-    [[maybe_unused]] const ssize_t n = ::send(fd, kBusy.data(), kBusy.size(), MSG_NOSIGNAL);
+    Output busy(shared_.store);
+    Account account;
+    append_own_answer(busy, nullptr, {503, "Too many connections.", "Retry-After: 1\r\n"}, *snapshot_,
+                      std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+    const std::string_view bytes = busy.text_view();
+    [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::close(fd);
     return;
   }

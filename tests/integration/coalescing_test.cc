@@ -285,4 +285,52 @@ TEST_CASE("coalescing can be switched off for a route") {
   for (const RawResponse& response : clients.join()) CHECK(response.body == "x");
 }
 
+TEST_CASE("what is validated at each use is never handed to another visitor, however it is under way (RFC 9111 §4, §5.2.2.4)") {
+  const FieldLines rows[] = {
+      {{"cache-control", "no-cache"}},
+      {{"cache-control", "no-cache, must-revalidate"}},
+      {{"cache-control", "max-age=0, must-revalidate"}},
+      {{"cache-control", "s-maxage=0"}},
+      {{"expires", "0"}},
+      {{"cdn-cache-control", "max-age=0"}},
+      {{"cache-control", "must-revalidate, max-age=10"}, {"age", "20"}},
+      {},
+  };
+  for (const FieldLines& fields : rows) {
+    CAPTURE(fields.bytes());
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    Barrier asked{"origin was asked"}, answer{"origin may answer"};
+    const auto page = [&fields](const SeenRequest& request) {
+      FieldLines lines = fields;
+      lines.add("etag", "\"" + request.field("cookie") + "\"");
+      return Reply{200, lines, "account of " + request.field("cookie")};
+    };
+    origin.on("GET", "/p").reach(asked).await(answer).reply(page);
+    origin.on("GET", "/p").reply(page);
+    Client alice = proxy.client(), bob = proxy.client();
+    alice.send_request("GET", "/p", {{"cookie", "alice"}});
+    asked.await();
+    bob.send_request("GET", "/p", {{"cookie", "bob"}});
+    proxy.await_metric("coalesced_followers", 1);
+    answer.open();
+    CHECK(alice.read().body == "account of alice");
+    CHECK(bob.read().body == "account of bob");
+    CHECK(proxy.get("/p", {{"cookie", "cleo"}}).body == "account of cleo");
+  }
+}
+
+TEST_CASE("visitors of a page that is validated at each use don't wait for one another") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Barrier answer{"origin may answer"};
+  origin.on("GET", "/p").reply(200, {{"cache-control", "no-cache"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/p").await(answer).reply(304, {{"etag", "\"1\""}});
+  proxy.get("/p");
+  Clients clients = proxy.start_gets(5, "/p");
+  origin.await_requests("/p", 6);                       // all of them are there at once
+  answer.open();
+  for (const RawResponse& response : clients.join()) CHECK(response.body == "x");
+}
+
 TEST_SUITE_END();

@@ -377,4 +377,61 @@ TEST_CASE("a client that goes away in the middle of everything leaves the proxy 
   await_condition("closed connections", [&] { return proxy.metric("connections_open") <= 1; });
 }
 
+TEST_CASE("an origin that never says 100 gets the body all the same, soon or as soon as it comes (RFC 9110 §10.1.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("POST", "/up").early().read_body().reply([](const SeenRequest& request) { return Reply{200, {{"cache-control", "no-store"}}, request.body}; });
+  const std::string head = "POST /up HTTP/1.1\r\nHost: shop.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+  Client eager = proxy.client(), waiting = proxy.client();
+  eager.send(head + "body");
+  CHECK(eager.read().body == "body");
+  waiting.send(head);
+  CHECK(waiting.read_head().status == 100);              // of our own, after a moment
+  waiting.send("body");
+  CHECK(waiting.read().body == "body");
+}
+
+TEST_CASE("an upgrade to another HTTP is ignored, and a switch to what was not asked for is no tunnel (RFC 9110 §7.8)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/h2c").reply(200, {{"cache-control", "no-store"}}, "plain");
+  const RawResponse plain = proxy.get("/h2c", {{"connection", "Upgrade, HTTP2-Settings"}, {"upgrade", "h2c"}, {"http2-settings", "AAMAAABkAAQAAP__"}});
+  CHECK(plain.status == 200);
+  CHECK_FALSE(origin.last_request("/h2c").fields.has("upgrade"));
+  origin.on("GET", "/other").head(101, {{"connection", "upgrade"}, {"upgrade", "other"}});
+  CHECK(proxy.get("/other", {{"connection", "upgrade"}, {"upgrade", "websocket"}}).status == 502);
+}
+
+TEST_CASE("OPTIONS counts Max-Forwards down, and is answered here at 0 (RFC 9110 §7.6.2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("OPTIONS", "/a").reply(204);
+  CHECK(proxy.request("OPTIONS", "/a", {{"max-forwards", "5"}}).status == 204);
+  CHECK(origin.last_request("/a").field("max-forwards") == "4");
+  CHECK(proxy.request("OPTIONS", "/a", {{"max-forwards", "0"}}).fields.has("allow"));
+  CHECK(origin.requests("/a") == 1);
+}
+
+TEST_CASE("an https target on a plain connection is misdirected (RFC 9110 §7.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Client client = proxy.client();
+  client.send("GET https://shop.test/a HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+  CHECK(client.read().status == 421);
+  CHECK(origin.requests() == 0);
+}
+
+TEST_CASE("every error of ours says so in Proxy-Status (RFC 9209)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Client bad = proxy.client();
+  bad.send("GET / HTTP/1.1\r\n\r\n");
+  const RawResponse refused = bad.read();
+  CHECK(refused.status == 400);
+  CHECK(proxy_status(refused).get("error") == "http_request_error");
+  CHECK(refused.fields.has("x-request-id"));
+  CHECK(proxy_status(proxy.request("PURGE", "/a")).get("error") == "http_request_denied");
+  CHECK(proxy_status(proxy.get("/a", {{"cache-control", "only-if-cached"}})).get("error") == "proxy_internal_response");
+}
+
 TEST_SUITE_END();

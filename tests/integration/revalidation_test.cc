@@ -308,4 +308,36 @@ TEST_CASE("a HEAD answer of 404 or 410 ends the stored GET (RFC 9111 §4.3.5)") 
   }
 }
 
+TEST_CASE("a 304 that says private or no-store gives its client the new fields, and ends what is stored (RFC 9111 §3.2, §4.3.4)") {
+  for (const char* says : {"private, max-age=50", "no-store"}) {
+    CAPTURE(says);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "public, max-age=0"}, {"etag", "\"1\""}, {"x-version", "1"}}, "body");
+    origin.on("GET", "/a").reply(304, {{"cache-control", says}, {"etag", "\"1\""}, {"x-version", "2"}, {"set-cookie", "s=9"}});
+    origin.on("GET", "/a").reply(200, {{"cache-control", says}, {"x-version", "3"}}, "new");
+    proxy.get("/a");
+    const RawResponse updated = proxy.get("/a");
+    CHECK(updated.status == 200);
+    CHECK(updated.body == "body");
+    CHECK(updated.field("cache-control") == says);
+    CHECK(updated.field("x-version") == "2");
+    CHECK(updated.field("set-cookie") == "s=9");
+    CHECK_FALSE(cache_status(updated).has("stored"));
+    CHECK(proxy.get("/a").body == "new");
+  }
+}
+
+TEST_CASE("a Set-Cookie of a 304 goes to the client whose request brought it, and to nobody else") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "public, max-age=0"}, {"etag", "\"1\""}}, "body");
+  origin.on("GET", "/a").reply(304, {{"cache-control", "public, max-age=60"}, {"etag", "\"1\""}, {"set-cookie", "s=9"}});
+  proxy.get("/a");
+  CHECK(proxy.get("/a").field("set-cookie") == "s=9");
+  const RawResponse hit = proxy.get("/a");
+  CHECK(is_hit(hit));
+  CHECK_FALSE(hit.fields.has("set-cookie"));
+}
+
 TEST_SUITE_END();

@@ -1,130 +1,38 @@
 #!/usr/bin/python3
 """A Django site behind Davenport, with the configuration of docs/recipes/django.toml: fills the site, then checks what its visitors,
-editors and operator rely on. Needs python3-django and gunicorn. Everything is on loopback and on free ports, and is stopped by pid.
+editors and operator rely on. Needs python3-django and gunicorn.
 
     tests/applications/django/run.py BUILD_DIR
 """
 import collections
-import concurrent.futures
-import http.cookies
 import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TREE = HERE.parents[2]
+sys.path.insert(0, str(HERE.parent))
+sys.dont_write_bytecode = True
+from visit import TREE, Proxy, Visitor, check, failures, free_port, together, wait_until  # noqa: E402
+
 POSTS = 100
 PICTURE = bytes(range(256)) * 64
-
-failures = []
-
-
-def check(name, passed, seen=""):
-    print(f"{'ok  ' if passed else 'FAIL'} {name}{'' if passed or seen == '' else f': {seen}'}", flush=True)
-    if not passed:
-        failures.append(name)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(what, condition, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except (OSError, HTTPException):
-            pass
-        time.sleep(0.05)
-    raise SystemExit(f"waited {seconds} s in vain for {what}")
-
-
-class Answer:
-    def __init__(self, raw, body, seconds):
-        self.status, self.body, self.seconds = raw.status, body, seconds
-        self.fields = raw.headers
-
-    @property
-    def hit(self):
-        return "; hit" in (self.fields["Cache-Status"] or "")
-
-    @property
-    def text(self):
-        return self.body.decode(errors="replace")
-
-
-class Visitor:
-    """A browser as far as it matters: one connection, cookies, forms."""
-
-    def __init__(self, port, cookies=None):
-        self.port, self.cookies, self.connection = port, dict(cookies or {}), None
-
-    def ask(self, method, path, body=None, fields=None, timeout=20):
-        headers = {"Host": "blog.test", **(fields or {})}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        started = time.monotonic()
-        for again in (False, True):
-            if self.connection is None:
-                self.connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-            try:
-                self.connection.request(method, path, body, headers)
-                raw = self.connection.getresponse()
-                answer = Answer(raw, raw.read(), time.monotonic() - started)
-                break
-            except (HTTPException, ConnectionError):
-                self.connection = None
-                if again:
-                    raise
-        for line in answer.fields.get_all("Set-Cookie") or []:
-            for name, morsel in http.cookies.SimpleCookie(line).items():
-                self.cookies[name] = morsel.value
-        return answer
-
-    def get(self, path, **more):
-        return self.ask("GET", path, **more)
-
-    def submit(self, path, values):
-        form = self.get(path)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
-        values = {"csrfmiddlewaretoken": token.group(1) if token else "", **values}
-        return self.ask("POST", path, urllib.parse.urlencode(values), {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://blog.test"})
-
-    def upload(self, path, name, data):
-        form = self.get(path)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text).group(1)
-        edge = "edge-7f3a"
-        body = (f'--{edge}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token}\r\n'
-                f'--{edge}\r\nContent-Disposition: form-data; name="picture"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n').encode()
-        return self.ask("POST", path, body + data + f"\r\n--{edge}--\r\n".encode(),
-                        {"Content-Type": f"multipart/form-data; boundary={edge}", "Origin": "http://blog.test"})
-
-    def log_in(self, name):
-        return self.submit("/login/", {"username": name, "password": "secret"})
 
 
 class Site:
     def __init__(self, build):
         self.work = Path(tempfile.mkdtemp(prefix="davenport-django-"))
-        self.port, self.proxy_port, self.admin_port = free_port(), free_port(), free_port()
+        self.port = free_port()
         self.env = {**os.environ, "SITE_DIR": str(self.work), "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": str(HERE),
                     "PYTHONDONTWRITEBYTECODE": "1"}
-        self.binary = Path(build) / "davenport"
+        self.build = build
         self.app = self.proxy = None
 
     def manage(self, *arguments, code=None):
@@ -144,7 +52,7 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
 """)
 
     def start_app(self):
-        env = {**self.env, "PURGE_URL": f"http://127.0.0.1:{self.proxy_port}"}
+        env = {**self.env, "PURGE_URL": f"http://127.0.0.1:{self.proxy.port}"}
         self.app = subprocess.Popen(
             ["/usr/bin/gunicorn", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread", "--threads", "32", "--log-level", "error",
              "--keep-alive", "30", "django.core.wsgi:get_wsgi_application()"],
@@ -156,16 +64,8 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
         self.app.wait(20)
 
     def start_proxy(self):
-        recipe = (TREE / "docs" / "recipes" / "django.toml").read_text()
-        recipe = recipe.replace("0.0.0.0:80", f"127.0.0.1:{self.proxy_port}").replace('servers = ["127.0.0.1:8000"]',
-                                f'servers = ["127.0.0.1:{self.port}"]\nfirst_byte_timeout = "3s"')
-        recipe += f'\n[admin]\naddress = "127.0.0.1:{self.admin_port}"\n'
-        (self.work / "davenport.toml").write_text(recipe)
-        self.proxy = subprocess.Popen([self.binary, "run", self.work / "davenport.toml"], stderr=(self.work / "proxy.log").open("w"))
-        wait_until("Davenport", lambda: Visitor(self.admin_port).ask("GET", "/readyz", fields={"Host": f"127.0.0.1:{self.admin_port}"}).status == 200)
-
-    def purge_all(self):
-        Visitor(self.admin_port).ask("POST", "/purge", '{"all": true}', {"Host": f"127.0.0.1:{self.admin_port}", "Content-Type": "application/json"})
+        self.proxy = Proxy(self.build, self.work, "django.toml", {
+            'servers = ["127.0.0.1:8000"]': f'servers = ["127.0.0.1:{self.port}"]\nfirst_byte_timeout = "3s"'})
 
     def renders(self, page):
         return json.loads(Visitor(self.port).get("/stats/").body).get(page, 0)
@@ -175,15 +75,12 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
         path.write_text(str(seconds)) if seconds else path.unlink(missing_ok=True)
 
     def stop(self):
-        for process in (self.proxy, self.app):
-            if process is None or process.poll() is not None:
-                continue
-            if process is self.app:
-                os.killpg(process.pid, signal.SIGCONT)
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.send_signal(signal.SIGTERM)
-            process.wait(30)
+        if self.proxy is not None:
+            self.proxy.stop()
+        if self.app is not None and self.app.poll() is None:
+            os.killpg(self.app.pid, signal.SIGCONT)
+            os.killpg(self.app.pid, signal.SIGKILL)
+            self.app.wait(30)
         if not failures:
             shutil.rmtree(self.work)
         else:
@@ -192,28 +89,28 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
 
 def anonymous_pages(site):
     for path in ("/", "/post/1/", "/media/posts/picture.png"):
-        visitor = Visitor(site.proxy_port)
+        visitor = Visitor(site.proxy.port)
         visitor.get(path)
         second = visitor.get(path)
         check(f"{path} comes from the cache from the second request on", second.hit, second.fields["Cache-Status"])
-        analytics = Visitor(site.proxy_port, {"_ga": "GA1.2.3", "theme": "dark"}).get(path)
+        analytics = Visitor(site.proxy.port, {"_ga": "GA1.2.3", "theme": "dark"}).get(path)
         check(f"{path} also for a visitor with analytics cookies", analytics.hit, analytics.fields["Cache-Status"])
 
 
 def private_pages(site):
     users = {}
     for name in ("ann", "bob", "cleo"):
-        users[name] = Visitor(site.proxy_port)
+        users[name] = Visitor(site.proxy.port)
         answer = users[name].log_in(name)
         check(f"{name} logs in and is sent on", answer.status == 302 and answer.fields["Location"] == "/", f"{answer.status} {answer.text[:200]}")
     wrong = []
     for cold in (True, False):
         for turn in range(50):
             if cold:
-                site.purge_all()
+                site.proxy.purge_all()
             for path in ("/", "/post/2/", "/account/"):
                 for name in ("ann", None, "bob", "cleo"):
-                    answer = (users[name] if name else Visitor(site.proxy_port)).get(path)
+                    answer = (users[name] if name else Visitor(site.proxy.port)).get(path)
                     greeted = re.findall(r"Hello, (\w+)!", answer.text)
                     wanted = [name] if name else []
                     if name is None and path == "/account/":
@@ -227,38 +124,38 @@ def private_pages(site):
 
 
 def forms(site):
-    visitor = Visitor(site.proxy_port)
+    visitor = Visitor(site.proxy.port)
     before = visitor.get("/post/3/")
     answer = visitor.submit("/post/3/comment/", {"text": "a remark & more"})
     check("a visitor's comment is taken, and leads back to the post", answer.status == 302 and answer.fields["Location"] == "/post/3/", answer.status)
-    check("the comment is there at once", "a remark &amp; more" in Visitor(site.proxy_port).get("/post/3/").text)
+    check("the comment is there at once", "a remark &amp; more" in Visitor(site.proxy.port).get("/post/3/").text)
     check("it was not before", "a remark" not in before.text)
-    ann = Visitor(site.proxy_port)
+    ann = Visitor(site.proxy.port)
     ann.log_in("ann")
     data = os.urandom(200_000)
     answer = ann.upload("/post/4/upload/", "new.png", data)
     check("an upload goes through", answer.status == 302, answer.status)
-    path = re.search(r'src="([^"]+)"', Visitor(site.proxy_port).get("/post/4/").text).group(1)
-    check("and comes back byte by byte", Visitor(site.proxy_port).get(path).body == data)
+    path = re.search(r'src="([^"]+)"', Visitor(site.proxy.port).get("/post/4/").text).group(1)
+    check("and comes back byte by byte", Visitor(site.proxy.port).get(path).body == data)
     moved = visitor.get("/old/5/")
     check("redirects are passed on", moved.status == 301 and moved.fields["Location"] == "/post/5/", moved.status)
     answer = ann.submit("/admin/blog/post/6/change/", {"title": "Changed in the admin", "body": "text", "version": "2", "_save": "Save"})
     check("an edit in the admin is taken", answer.status == 302, f"{answer.status} {answer.text[:300]}")
-    check("and shown", "Changed in the admin" in Visitor(site.proxy_port).get("/post/6/").text)
+    check("and shown", "Changed in the admin" in Visitor(site.proxy.port).get("/post/6/").text)
 
 
 def edits_under_load(site):
     stop = threading.Event()
 
     def read_on():
-        reader = Visitor(site.proxy_port)
+        reader = Visitor(site.proxy.port)
         while not stop.is_set():
             reader.get("/post/7/")
 
     readers = [threading.Thread(target=read_on) for _ in range(8)]
     for reader in readers:
         reader.start()
-    editor = Visitor(site.proxy_port)
+    editor = Visitor(site.proxy.port)
     editor.log_in("bob")
     late = []
     for edit in range(1, 51):
@@ -266,7 +163,7 @@ def edits_under_load(site):
         if render_runs:                # the old page's render is still running when the purge comes
             site.slow(0.6)
             before = site.renders("/post/7/")
-            site.purge_all()
+            site.proxy.purge_all()
             wait_until("a render of the old page", lambda: site.renders("/post/7/") > before, 5)
         answer = editor.submit("/admin/blog/post/7/change/", {"title": f"Edit {edit}", "body": "text", "version": str(edit), "_save": "Save"})
         assert answer.status == 302, answer.text[:500]
@@ -274,10 +171,10 @@ def edits_under_load(site):
         end = time.monotonic() + 2
         shown = False
         while not shown and time.monotonic() < end:
-            shown = f"<h1>Edit {edit}</h1>" in Visitor(site.proxy_port).get("/post/7/").text
+            shown = f"<h1>Edit {edit}</h1>" in Visitor(site.proxy.port).get("/post/7/").text
         # And from now on for good: a slow render of the old page must not come back.
         time.sleep(0.7 if render_runs else 0)
-        if not shown or f"<h1>Edit {edit}</h1>" not in Visitor(site.proxy_port).get("/post/7/").text:
+        if not shown or f"<h1>Edit {edit}</h1>" not in Visitor(site.proxy.port).get("/post/7/").text:
             late.append(edit)
     stop.set()
     for reader in readers:
@@ -287,7 +184,7 @@ def edits_under_load(site):
 
 def crawl(site):
     todo, seen, different, set_cookies = ["/"], {"/"}, [], collections.Counter()
-    straight, through = Visitor(site.port), Visitor(site.proxy_port)
+    straight, through = Visitor(site.port), Visitor(site.proxy.port)
     while todo:
         path = todo.pop()
         a, b = straight.get(path), through.get(path)
@@ -306,46 +203,38 @@ def crawl(site):
     check("no Set-Cookie reaches two clients", all(count == 1 for count in set_cookies.values()), set_cookies.most_common(2))
 
 
-def together(port, path, count):
-    started = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(lambda _: Visitor(port).get(path, timeout=60), range(count)))
-    return answers, time.monotonic() - started
-
-
 def stampede(site):
-    site.purge_all()
+    site.proxy.purge_all()
     before = site.renders("/post/8/")
-    answers, _ = together(site.proxy_port, "/post/8/", 200)
+    answers, _ = together(site.proxy.port, "/post/8/", 200)
     check("200 simultaneous cold requests cost one render", site.renders("/post/8/") - before == 1, site.renders("/post/8/") - before)
     check("and all get the page", all(answer.status == 200 for answer in answers))
-    together(site.proxy_port, "/random/", 1)
+    together(site.proxy.port, "/random/", 1)
     direct = min(together(site.port, "/random/", 60)[1] for _ in range(3))
-    proxied = min(together(site.proxy_port, "/random/", 60)[1] for _ in range(3))
+    proxied = min(together(site.proxy.port, "/random/", 60)[1] for _ in range(3))
     check(f"60 requests of an uncacheable page are no slower than without ({proxied:.2f} s, {direct:.2f} s)", proxied < 1.5 * direct + 0.2)
 
 
 def dead_and_frozen(site):
-    fresh = Visitor(site.proxy_port)
+    fresh = Visitor(site.proxy.port)
     fresh.get("/post/9/")
     os.killpg(site.app.pid, signal.SIGSTOP)
     answer = fresh.get("/post/9/")
     check("with the site frozen, fresh pages come at once", answer.status == 200 and answer.seconds < 0.2, f"{answer.status} {answer.seconds:.2f} s")
-    soft = Visitor(site.admin_port)
-    soft.ask("POST", "/purge", '{"all": true, "soft": true}', {"Host": f"127.0.0.1:{site.admin_port}", "Content-Type": "application/json"})
+    site.proxy.purge_all(soft=True)
     answer = fresh.get("/post/9/")
     check("… stale ones too", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy_port).get("/random/", timeout=30)
+    answer = Visitor(site.proxy.port).get("/random/", timeout=30)
     check("… the rest is a clear 5xx within its budget", answer.status == 504 and answer.seconds < 8, f"{answer.status} {answer.seconds:.2f} s")
     os.killpg(site.app.pid, signal.SIGCONT)
     site.stop_app(signal.SIGKILL)
     answer = fresh.get("/post/9/")
     check("with the site dead, what is stored still comes", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy_port).get("/random/")
+    answer = Visitor(site.proxy.port).get("/random/")
     check("… the rest is a clear 5xx at once", answer.status in (502, 503) and answer.seconds < 5, f"{answer.status} {answer.seconds:.2f} s")
     site.start_app()
-    wait_until("the site behind Davenport", lambda: Visitor(site.proxy_port).get("/random/").status == 200)
-    check("and all recovers by itself", Visitor(site.proxy_port).get("/post/10/").status == 200)
+    wait_until("the site behind Davenport", lambda: Visitor(site.proxy.port).get("/random/").status == 200)
+    check("and all recovers by itself", Visitor(site.proxy.port).get("/post/10/").status == 200)
 
 
 def main():
@@ -354,8 +243,8 @@ def main():
     try:
         print("filling the site …", flush=True)
         site.fill()
-        site.start_app()
         site.start_proxy()
+        site.start_app()
         for part in (anonymous_pages, private_pages, forms, edits_under_load, crawl, stampede, dead_and_frozen):
             print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
             part(site)
