@@ -108,21 +108,29 @@ def attempt(work):
         return rows.Cell(problem=str(error).replace("\n", " ")[:200] or type(error).__name__)
 
 
+def start_all(run, types, started, failed, **options):
+    for server_type in types:
+        server = started[server_type.name] = server_type(run, **options)
+        try:
+            server.start()
+        except (RuntimeError, OSError) as error:
+            print(error)
+            failed[server_type.name] = f"{server_type.name} did not start"
+
+
 def run_rows(run, chosen, types, options):
     """{row key: {server name: [cells]}}; for `two` also {(key, 1): …} with one worker."""
     cells = {}
-    started, failed = {}, {}
+    started, failed, shared = {}, {}, {}
     try:
         if any(row.kind == "wrk" for row in chosen):
-            for server_type in types:
-                server = started[server_type.name] = server_type(run)
-                try:
-                    server.start()
-                except (RuntimeError, OSError) as error:
-                    print(error)
-                    failed[server_type.name] = f"{server_type.name} did not start"
+            start_all(run, types, started, failed)
         for row in chosen:
             print(f"{row.title}", flush=True)
+            if row.store_mib:
+                own = {}
+                start_all(run, [each for each in types if row.key not in each.cannot], own, failed, store_mib=row.store_mib)
+                shared, started = started, own
             for server_type in types:
                 reason = server_type.cannot.get(row.key) or (failed.get(server_type.name) if row.kind == "wrk" else None)
                 cells.setdefault(row.key, {})[server_type.name] = [rows.Cell(problem=reason)] if reason else []
@@ -154,8 +162,12 @@ def run_rows(run, chosen, types, options):
                     else:
                         into.append(attempt(lambda: rows.measure_idle(run, server_type)))
                     tell(row, name, into[-1])
+            if row.store_mib:
+                for server in started.values():
+                    server.stop()
+                started = shared
     finally:
-        for server in started.values():
+        for server in [*started.values(), *shared.values()]:
             server.stop()
     return {key: {name: median_cell(list_) for name, list_ in by.items() if list_} for key, by in cells.items()}
 

@@ -32,6 +32,7 @@ class Row:
     zipf: bool = False
     unique: bool = False
     conditional: bool = False
+    store_mib: int = 0               # a server of its own with such a store, filled before it is measured
     targets: tuple = ()              # (text, function of {server: value} → bool or None)
 
 
@@ -62,7 +63,7 @@ ROWS = [
     Row("zipf", "10,000 keys, Zipf 0.9, 1 to 64 KiB", "/hit/", zipf=True, targets=(below("HAProxy"),)),
     Row("cond", "304 to If-None-Match", "/cond/1k/hot", conditional=True),
     Row("pass", "Pass: 1 KiB, no-store", "/pass/1k/hot", expect="forward", targets=(not_above("nginx", "HAProxy"),)),
-    Row("miss", "Miss: unique 4 KiB", "/hit/4k/", expect="forward", unique=True, targets=(not_above("HAProxy"),)),
+    Row("miss", "Miss: unique 4 KiB, into a full store of 256 MiB", "/hit/4k/", expect="forward", unique=True, store_mib=256, targets=(not_above("HAProxy"),)),
     Row("two", "Hot hit, 1 KiB, two workers", "/hit/1k/hot", kind="two"),
     Row("object", "Bytes an object: 100,000 of 1 KiB", kind="object", targets=(at_most(1400, "bytes"),)),
     Row("idle", "Bytes an idle connection: 5,000 of them", kind="idle", targets=(at_most(600, "bytes"),)),
@@ -103,6 +104,12 @@ def sample_path(row):
 
 def prepare(run, server, row):
     """Fills what the row hits, and looks at an answer. Returns the request's own fields."""
+    if row.store_mib:
+        # Half as many objects again as fit: from then on each one that comes in pushes others out, and no memory is new.
+        count = row.store_mib * 256 * 3 // 2
+        filled = load.client(run, server.port, "/hit/4k/fill-{}", count=count, keys=count, connections=32)
+        if filled["wrong"] or filled["statuses"] != {"200": count}:
+            raise Check(f"filling went wrong: {filled}")
     if row.zipf and server.name not in ("floor", "h2o"):
         for _ in range(2):      # twice: some store only what they could finish in time
             filled = load.client(run, server.port, "/", list=run.zipf_keys, count=len(run.zipf), connections=32)

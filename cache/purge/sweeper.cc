@@ -74,6 +74,29 @@ class Sweeper::Batch {
   PurgeState hit_ = PurgeState::valid;
 };
 
+namespace {
+
+// A walk shares its core with whoever serves clients there: it works for half a millisecond and rests as long. A hit waits
+// no longer than that for it, where it would otherwise wait for whole slices of the system's.
+class Pace {
+ public:
+  void step() {
+    if (++steps_ % kStepsALook != 0) return;
+    const SteadyTime now = read_steady_clock();
+    if (now - began_ < kTurn) return;
+    std::this_thread::sleep_for(kTurn);
+    began_ = read_steady_clock();
+  }
+
+ private:
+  static constexpr Micros kTurn{500};
+  static constexpr std::uint32_t kStepsALook = 64;
+  std::uint32_t steps_ = 0;
+  SteadyTime began_ = read_steady_clock();
+};
+
+}  // namespace
+
 Sweeper::Sweeper(EmbeddedLog& log, Walk walk, std::function<void()> chore, Millis chore_interval)
     : log_(log), walk_(std::move(walk)), chore_(std::move(chore)), chore_interval_(chore_interval) {
   recorded_ = swept_ = log.position();
@@ -136,8 +159,10 @@ void Sweeper::run() {
 // the log alone decides.
 void Sweeper::sweep(const std::vector<Pending>& pending, Position through, bool all_counted) {
   Batch batch(pending);
+  Pace pace;
   walk_([&](const Names& names, Position checked_at) -> Verdict {
     if (stopping_) return {PurgeState::valid, checked_at};
+    pace.step();
     const Position now_at = log_.position();
     const PurgeState state = log_.check(names, checked_at);
     if (state == PurgeState::valid) return {state, now_at};
