@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-django fuzz bench bench-shop clean
+.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz bench bench-shop clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test-thread: ## the same under ThreadSanitizer, in build-thread/ (15 min from no
 try-django: build ## a Django site behind Davenport: filled, read, edited, frozen, killed (2 min)
 	@docker/install-packages.sh django
 	@tests/applications/django/run.py $(BUILD_DIR)
+
+try-wordpress: build ## WordPress behind Davenport: installed, read, edited, frozen, killed (4 min)
+	@docker/install-packages.sh wordpress
+	@tests/applications/wordpress/run.py $(BUILD_DIR)
 
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS ?=

@@ -21,6 +21,7 @@ update_option('moderation_notify', 0);
 update_option('posts_per_page', 100);
 for ($n = 1; $n <= 100; $n++) {
     wp_insert_post(array('post_title' => "Post $n", 'post_name' => "post-$n", 'post_status' => 'publish', 'post_author' => 1,
+        'post_date' => gmdate('Y-m-d H:i:s', time() - 86400 + 60 * $n),     // in one order, for lists and feeds
         'post_content' => '<img src="/wp-content/uploads/picture.png" alt=""> ' . str_repeat('text ', 200)));
 }
 flush_rewrite_rules();
