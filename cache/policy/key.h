@@ -1,9 +1,9 @@
 // cache/policy/key.h: the canonical cache key of a request, and the name under which a purge reaches it.
 //
 // A key is a sequence of length-prefixed parts (scheme, port, host, path, query, then the route's added fields and cookies,
-// each with its name), so no two different requests share one by construction. Spelling is normalised (RFC 3986 §6.2.2)
-// in the key only. The *resource* is "host/path?query" alone: a purge of a URL reaches every key of it, whatever its
-// scheme, port, added parts and variants. HEAD shares the key of GET: the method is no part of it.
+// each with its name), so no two different requests share one by construction. Spelling is normalised (RFC 3986 §6.2.2), and
+// the origin is asked in it where its answer may be stored. The *resource* is "host/path?query" alone: a purge of a URL reaches
+// every key of it, whatever its scheme, port, added parts and variants. HEAD shares the key of GET: the method is no part of it.
 //
 // Bytes: u8 layout version, u8 scheme (0 http, 1 https), u16 port (0: the scheme's default), u32 sizes of host, path and
 // query (its "?" included: 0 is none, 1 an empty one), the resource in one run, then for each added part u8 kind ('f', 'c'),

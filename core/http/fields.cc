@@ -63,11 +63,9 @@ void Fields::add_copy(std::string_view name, std::string_view value) {
 
 void Fields::set_copy(std::string_view name, std::string_view value) {
   // Copied first: `name` and `value` may be views of a line that is removed here.
-  const std::size_t before = list_.size();
   add_copy(name, value);
   const Field added = list_.back();
   list_.pop_back();
-  assert(list_.size() == before);
   remove(added.name);
   list_.push_back(added);
   present_ |= field_bit(added.id);

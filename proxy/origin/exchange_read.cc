@@ -85,6 +85,8 @@ std::optional<Failure> Exchange::Impl::parse_head(bool& done) {
 std::optional<Failure> Exchange::Impl::accept_head() {
   if (head_.status == 101) {
     if (!upgrade_) return fail(FailureKind::protocol_error, "101 was not asked for");
+    // The client is still sending its message in the old protocol (RFC 9110 §7.8).
+    if (!request_whole_) return fail(FailureKind::protocol_error, "101 before the request was whole");
     phase_ = Phase::tunnel;
     return std::nullopt;
   }

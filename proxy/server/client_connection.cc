@@ -229,10 +229,8 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
   if (route == nullptr) return false;
   const config::CacheRules& rules = route->cache;
   if (policy::must_pass(head, rules)) return false;
-  const bool any_host = route->hosts.empty() || route->hosts.front().find('*') != std::string::npos;
-  const policy::KeyParts key = policy::make_key(head, peer_.https ? "https" : "http",
-                                                any_host ? std::string_view{} : std::string_view(route->hosts.front()), rules,
-                                                worker_.key_scratch());
+  const std::string_view host = route->hosts.empty() ? std::string_view{} : policy::canonical_host(*route, head.authority);
+  const policy::KeyParts key = policy::make_key(head, peer_.https ? "https" : "http", host, rules, worker_.key_scratch());
   const purge::Log& log = worker_.shared().purge_log;
   HotTable& hot = worker_.hot();
   HotTable::Formatted* formatted = nullptr;

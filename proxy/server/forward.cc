@@ -1,5 +1,6 @@
 #include "proxy/server/forward.h"
 
+#include <algorithm>
 #include <array>
 #include <random>
 
@@ -29,6 +30,16 @@ constexpr std::uint64_t kNotForStoring =
     bits({FieldId::range, FieldId::if_range, FieldId::if_none_match, FieldId::if_modified_since, FieldId::if_match,
           FieldId::if_unmodified_since, FieldId::accept_encoding, FieldId::accept_language});
 constexpr std::uint64_t kFraming = bits({FieldId::content_length, FieldId::transfer_encoding});
+
+// An origin that reads fields as CGI variables (RFC 3875 §4.1.18) takes X_Forwarded_For for X-Forwarded-For: a client could
+// say there what we say anew.
+bool passes_for_ours(const http::Field& field) {
+  if (field.id != FieldId::other || field.name.find('_') == std::string_view::npos) return false;
+  std::string dashed(field.name);
+  std::replace(dashed.begin(), dashed.end(), '_', '-');
+  const FieldId id = http::field_id(dashed);
+  return id != FieldId::other && (kMadeAnew & http::field_bit(id)) != 0;
+}
 
 bool in(std::uint64_t set, const http::Field& field) {
   return field.id != FieldId::other && (set & http::field_bit(field.id)) != 0;
@@ -119,7 +130,7 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     out.add("Host", head.authority);
   }
   for (const http::Field& field : head.fields) {
-    if (in(kMadeAnew, field) || hop(field)) continue;
+    if (in(kMadeAnew, field) || hop(field) || passes_for_ours(field)) continue;
     if (purpose == Purpose::store && in(kNotForStoring, field)) continue;
     if (head.method == http::Method::options && field.id == FieldId::other && iequals(field.name, "max-forwards")) {
       std::uint64_t left = 0;                              // RFC 9110 §7.6.2; what is no number is not ours to count down

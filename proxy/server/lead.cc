@@ -112,6 +112,10 @@ void remember_uncacheable(Worker& worker, const Request& request, const Flight& 
   static_cast<void>(worker.shared().store.commit(nullptr, draft, worker.shared().purge_log, request.rules().max_variants));
 }
 
+// The target as the key spells it: what is no part of the key, a parameter that the route drops, say, must have no part in an
+// answer that everybody gets. No host holds a slash, and every path begins with one.
+std::string target_as_keyed(const policy::KeyParts& key) { return std::string(key.resource.substr(key.resource.find('/'))); }
+
 bool is_error_status(int status) { return status == 500 || status == 502 || status == 503 || status == 504; }
 
 }  // namespace
@@ -123,8 +127,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   metrics.flights.add();
 
   http::Fields fields;
-  std::string target;
-  append_origin_target(request.head, target);
+  const std::string target = target_as_keyed(request.key);
   origin::OriginRequest ask;
   ask.method_name = "GET";                    // a HEAD too, for what it brings can be stored (`convert_head`)
   ask.method = http::Method::get;

@@ -460,7 +460,9 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
     const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
     compare_with_stored(worker, request, asked_at, **head, times);
     const std::unique_ptr<Keeper> keeper = keep_post(worker, request, **head, times, asked_at, invalidated);
-    if (body != nullptr && body->running) client.close_after_this();   // answered early: the rest of the body is not waited for
+    // Answered early: the rest of the body is not waited for, and is no request (RFC 9112 §9.3). The origin may even have closed
+    // already, so that the pump has ended without it.
+    if (body != nullptr && (body->running || !body->reader.finished())) client.close_after_this();
     co_await relay_answer(client, request, exchange, **head, {}, keeper.get(), account);
   }
   if (body != nullptr && body->running) {

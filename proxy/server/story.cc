@@ -431,10 +431,8 @@ net::Task<void> answer(ClientConnection& client, Request& request) {
   if (!answer_itself(client, request, account)) {
     std::optional<Reason> pass = policy::must_pass(request.head, request.rules());
     if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
-    const std::string_view host = request.route->hosts.empty() || request.route->hosts.front().find('*') != std::string::npos
-                                      ? std::string_view{}
-                                      : std::string_view(request.route->hosts.front());
-    request.key = policy::make_key(request.head, request.scheme, host, request.rules(), request.key_bytes);
+    request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
+                                   request.rules(), request.key_bytes);
     if (pass) {
       co_await relay(client, request, *pass, account);
     } else {

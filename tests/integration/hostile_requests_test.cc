@@ -239,7 +239,7 @@ TEST_CASE("a cache key cannot be forged with what a target may hold") {
   origin.on("GET", "*").reply([](const SeenRequest& request) {
     return Reply{200, {{"cache-control", "max-age=60"}}, request.field("host") + request.target};
   });
-  for (const char* path : {"/k", "/k?", "/k?a", "/k?a=1&b=2", "/k?b=2&a=1", "/k%3fa", "/k/a", "/k/../k", "//k", "/k;a", "/K"}) {
+  for (const char* path : {"/k", "/k?", "/k?a", "/k?a=1&b=2", "/k?b=2&a=1", "/k%3Fa", "/k/a", "/k/../k", "//k", "/k;a", "/K"}) {
     CAPTURE(path);
     CHECK(proxy.get(path).body == kHost + std::string(path));
     CHECK(proxy.get(path).body == kHost + std::string(path));

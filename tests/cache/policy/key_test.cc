@@ -200,6 +200,9 @@ TEST_CASE("aliases share the canonical host; hosts of a pattern do not") {
   CHECK(canonical_host(route, "www.shop.example.") == "shop.example");
   CHECK(canonical_host(route, "a.cdn.example:80") == "a.cdn.example");
   CHECK(canonical_host(route, "") == "");
+  route.hosts = {"shop.example", "*.shop.example"};
+  CHECK(canonical_host(route, "a.shop.example") == "a.shop.example");
+  CHECK(canonical_host(route, "shop.example.") == "shop.example");
   route.hosts = {};
   CHECK(canonical_host(route, "any.example") == "any.example");
   route.hosts = {"*"};
