@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that building, testing and trying Davenport needs, as far as they are missing.
 # Where nothing is missing it does nothing, asks for nothing and needs no network. Otherwise: as root, or through sudo.
-#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, bench, django, wordpress
+#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, load, bench, django, wordpress
 #   docker/install-packages.sh --list [GROUP...]   print what is needed, one a line
 set -euo pipefail
 
@@ -20,12 +20,13 @@ list=false
 for argument in "$@"; do
   case "$argument" in
     --list) list=true ;;
+    load) packages+=(python3) ;;
     fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     wordpress) packages+=(python3 nginx-light mariadb-server php-fpm php-cli php-mysql php-xml wordpress wordpress-theme-twentytwentythree) ;;
     django) packages+=(python3 python3-django gunicorn) ;;
     bench) packages+=(wrk strace python3 nginx-light haproxy varnish trafficserver h2o libbenchmark-dev) ;;
     *)
-      printf 'There is no group "%s": fuzz, bench, django, wordpress\n' "$argument" >&2
+      printf 'There is no group "%s": fuzz, load, bench, django, wordpress\n' "$argument" >&2
       exit 1
       ;;
   esac
