@@ -313,7 +313,7 @@ class TrafficServer(Server):
             "exec_thread.autoconfig INT 0", f"exec_thread.limit INT {self.workers}", "accept_threads INT 0",
             "task_threads INT 1", "cache.threads_per_disk INT 1", "log.logging_enabled INT 0",
             f"cache.ram_cache.size INT {self.store_mib << 20}", "cache.ram_cache_cutoff INT 4194304",
-            "cache.ram_cache.algorithm INT 1", "http.cache.http INT 1", "http.keep_alive_no_activity_timeout_in INT 600",
+            "cache.ram_cache.algorithm INT 1", "cache.ram_cache.use_seen_filter INT 0", "http.cache.http INT 1", "http.keep_alive_no_activity_timeout_in INT 600",
             "http.insert_response_via_str INT 0", "http.insert_request_via_str INT 0", "http.response_server_enabled INT 0",
             "admin.user_id STRING trafficserver", "crash_log_helper STRING NULL", "url_remap.pristine_host_hdr INT 1", "net.connections_throttle INT 30000",
             "net.max_connections_in INT 30000", "net.listen_backlog INT 4096")))
@@ -338,7 +338,7 @@ cachedir: {folders['cache']}
         return ["traffic_server", f"--run-root={self.folder}/runroot.yaml"]
 
     def said_hit(self, status, fields):
-        return "age" in fields
+        return "age" in fields or (None if status == 304 else False)      # its 304s have no Age
 
 
 class H2o(Server):

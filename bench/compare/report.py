@@ -147,6 +147,7 @@ def page(found, chosen, types, results, extras):
   is the median over the rounds. CPU is that of all threads of the server, user and kernel, a request. Access logs are off for all.
   Every row of hits proves that nothing reached the origin; bodies are compared with the origin's before and after.
 - Differences below 10 % are noise on a machine like this, above all when something else runs on it.
+- Where the time goes, and what was tried: [NOTES.md](NOTES.md).
 
 | server | version | how |
 |-|-|-|"""]
@@ -160,12 +161,35 @@ def page(found, chosen, types, results, extras):
     return "\n".join(out).rstrip() + "\n"
 
 
+def sections_of(text):
+    """[(title, text)] of a page; the part before the first title has the title ""."""
+    parts = text.split("\n## ")
+    return [("", parts[0])] + [(part.split("\n")[0], part) for part in parts[1:]]
+
+
+def merge(old, new, found):
+    """The old page with what was measured anew, and when."""
+    fresh = dict(sections_of(new))
+    out = []
+    for title, text in sections_of(old):
+        if title and title in fresh:
+            text = (fresh[title].rstrip() + f"\n\nMeasured again: `{found['command']}`, {found['date']}, Davenport {found['commit']}, "
+                    f"{found['load']}.\n")
+        out.append(text)
+    return "\n## ".join(out).rstrip() + "\n"
+
+
 def write(root, found, options, chosen, types, results, extras):
-    """The page only where all rows were run: a part would take the rest away."""
+    """All rows make a new page and its chart; some of them replace their sections of the page, and the chart stays."""
     texts = {}
+    path = os.path.join(root, "bench", "RESULTS.md")
+    made = page(found, chosen, types, results, extras)
     if options.complete:
-        texts["bench/RESULTS.md"] = page(found, chosen, types, results, extras)
+        texts["bench/RESULTS.md"] = made
         texts["docs/bench.svg"] = chart.of_rows(chosen, types, results, found)
+    elif os.path.exists(path):
+        with open(path) as file:
+            texts["bench/RESULTS.md"] = merge(file.read(), made, found)
     if extras.get("shop") and not isinstance(extras["shop"], str):
         texts["docs/shop.svg"] = shop.draw(extras["shop"], found)
     for name, text in texts.items():

@@ -92,6 +92,11 @@ def check_answer(server, path, headers=None, want_hit=True):
         raise Check("another body than the origin's")
     said = server.said_hit(status, fields)
     if want_hit and said is False:
+        # Some say nothing in the second in which they stored it: Age is 0 there.
+        time.sleep(1.1)
+        status, fields, _ = peers.fetch(server.port, path, {**TELL, **(headers or {})})
+        said = server.said_hit(status, fields)
+    if want_hit and said is False:
         raise Check(f"no hit by its own fields: {fields}")
     return fields
 
