@@ -104,6 +104,25 @@ struct Origin {
 
 enum class SetCookie : std::uint8_t { strip, refuse, keep };
 
+// Which answers are sent compressed, and how hard it is tried. Levels are the libraries' own.
+struct Compression {
+  bool enabled = true;
+  std::vector<std::string> codings{"br", "zstd", "gzip"};          // the first is preferred where a client likes them alike
+  std::vector<std::string> types{"text/*", "application/javascript", "application/x-javascript", "application/json",
+                                 "application/*+json", "application/xml", "application/*+xml", "application/wasm",
+                                 "application/manifest+json", "application/vnd.ms-fontobject", "font/ttf", "font/otf",
+                                 "image/svg+xml", "image/bmp", "image/x-icon", "image/vnd.microsoft.icon"};
+  std::uint64_t min_bytes = 512;
+  double ratio = 0.9;                          // what is not smaller than this share of its source is not kept
+  std::uint32_t gzip_level = 5, brotli_level = 5, zstd_level = 3;             // at the first demand, and for what passes
+  std::uint32_t gzip_strong = 9, brotli_strong = 11, zstd_strong = 19;        // behind, for what proves popular
+  std::uint32_t popular_after = 20;            // hits of a form on one worker; 0: never
+  Millis wait{50};                             // for a form that is being made; then the source is sent
+  bool passed = true;                          // compress what is not stored, as it passes
+  bool secrets = false;                        // also what carries cookies or credentials (BREACH)
+  std::uint32_t expansion = 200;               // what is unpacked here may grow by so much, and to cache.max_object
+};
+
 // What a route says about caching. The defaults are safe; `strict_rfc` has been applied by the loader.
 struct CacheRules {
   bool enabled = true;                         // false: everything passes ("bypass")
@@ -143,6 +162,7 @@ struct CacheRules {
   bool convert_head = true;                    // HEAD of what is not stored is asked as a GET
   Millis stale_if_slow{1'000};                 // a stale answer in hand is served after it; 0: never
   bool server_timing = false;
+  Compression compression;
 };
 
 struct Route {
@@ -159,6 +179,7 @@ struct Cache {
   std::uint64_t memory_bytes = 256ull << 20;
   std::uint64_t max_object_bytes = 32ull << 20;
   Eviction eviction = Eviction::s3_fifo;
+  std::uint32_t coding_threads = 1;            // that make compressed forms at first demand; one more makes the strong ones
   bool strict_rfc = false;
 };
 

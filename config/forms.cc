@@ -38,6 +38,11 @@ Result<std::string> check_host(const std::string& text, bool pattern) {
   return host;
 }
 
+bool is_media_type(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != text.npos && http::is_token(text.substr(0, slash)) && http::is_token(text.substr(slash + 1));
+}
+
 bool is_path(std::string_view text) {
   return text.starts_with('/') && std::all_of(text.begin(), text.end(), [](char c) {
     return c != '?' && http::is_target_char(static_cast<unsigned char>(c));
@@ -77,6 +82,12 @@ Result<std::string> check_form(Form form, const std::string& text) {
     case Form::tag:
       if (!visible_without(text, ",")) return expected("a tag: visible ASCII without spaces and commas", text);
       return text;
+    case Form::coding:
+      if (text != "br" && text != "zstd" && text != "gzip") return expected("\"br\", \"zstd\" or \"gzip\"", text);
+      return text;
+    case Form::media_type:
+      if (!is_media_type(text)) return expected("a media type such as \"text/css\", or a pattern with *", text);
+      return lower(text);
     case Form::secret:
       if (!visible_without(text, "")) return Error{"expected a token of visible ASCII without spaces"};
       return text;

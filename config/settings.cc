@@ -29,6 +29,9 @@ constexpr Setting<Config> kFile[] = {
      "How room is made: `s3_fifo` keeps one-time visitors from pushing out what is asked for again; `lru` drops what "
      "was not used for longest.",
      {.reload = Reload::restart}},
+    {"cache.coding_threads", at<Config, &Config::cache, &Cache::coding_threads>,
+     "Threads that compress at the first demand; one more, of low priority, makes the strong forms of what is popular.",
+     {.low = 1, .high = 64, .reload = Reload::restart}},
     {"cache.strict_rfc", at<Config, &Config::cache, &Cache::strict_rfc>,
      "Do what RFC 9111 says in full: ends every departure at once, except for cache rules that are "
      "written themselves."},

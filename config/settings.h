@@ -49,6 +49,8 @@ enum class Form : std::uint8_t {
   path,          // "/…" without query and fragment
   parameter,     // a name in a query, or a pattern: no "=", "&", "#" or space
   tag,           // visible ASCII without comma
+  coding,        // "br", "zstd" or "gzip"
+  media_type,    // "type/subtype" or a pattern, without parameters; put in lower case
   secret,        // a bearer token, from KEY_file or KEY_env and never from the file itself
 };
 

@@ -9,6 +9,8 @@ constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
 
 template <auto... Path>
 constexpr auto rule = at<CacheRules, Path...>;
+template <auto Member>
+constexpr auto coding = at<CacheRules, &CacheRules::compression, Member>;
 
 constexpr Setting<CacheRules> kCache[] = {
     {"enabled", rule<&CacheRules::enabled>, "false: everything goes to the origin and nothing is stored."},
@@ -111,6 +113,41 @@ constexpr Setting<CacheRules> kCache[] = {
      "A HEAD for which nothing is stored asks the origin by GET, so that its answer can be stored. false: HEAD stays HEAD."},
     {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
     {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},
+
+    {"compression.enabled", coding<&Compression::enabled>,
+     "Compress answers of the types below. What is stored is compressed once and its forms are stored beside it. "
+     "`Cache-Control: no-transform` is always respected."},
+    {"compression.codings", coding<&Compression::codings>,
+     "`br`, `zstd`, `gzip`: where a client likes several alike, the first counts.", {.form = Form::coding}},
+    {"compression.types", coding<&Compression::types>, "Media types, `*` for any run of characters.",
+     {.form = Form::media_type}},
+    {"compression.min", coding<&Compression::min_bytes>, "The least body that is worth it.",
+     {.high = 1024.0 * 1024 * 1024}},
+    {"compression.ratio", coding<&Compression::ratio>,
+     "A form that is not smaller than this share of its source is not kept.", {.low = 0.01, .high = 1}},
+    {"compression.gzip_level", coding<&Compression::gzip_level>,
+     "How hard gzip tries at the first demand, and for what passes.", {.low = 1, .high = 9}},
+    {"compression.brotli_level", coding<&Compression::brotli_level>, "The same of brotli.", {.high = 11}},
+    {"compression.zstd_level", coding<&Compression::zstd_level>, "The same of zstd.", {.low = 1, .high = 19}},
+    {"compression.gzip_strong", coding<&Compression::gzip_strong>,
+     "How hard gzip tries behind, on a thread of its own, for what has proved popular.", {.low = 1, .high = 9}},
+    {"compression.brotli_strong", coding<&Compression::brotli_strong>, "The same of brotli.", {.high = 11}},
+    {"compression.zstd_strong", coding<&Compression::zstd_strong>, "The same of zstd.", {.low = 1, .high = 19}},
+    {"compression.popular_after", coding<&Compression::popular_after>,
+     "Hits of a form on one worker after which it is made anew with the strong level. 0: never."},
+    {"compression.wait", coding<&Compression::wait>,
+     "How long the first client waits for a form that is being made; then it gets the answer as it is.",
+     {.high = 60'000}},
+    {"compression.passed", coding<&Compression::passed>,
+     "Compress answers that are not stored too, as they pass, at the pace of the origin."},
+    {"compression.secrets", coding<&Compression::secrets>,
+     "Also those that carry secrets (Cookie or Authorization in the request, Set-Cookie in the answer). Where such an "
+     "answer repeats input that somebody else may choose, its compressed length tells the secret (the BREACH attack): "
+     "leave this off unless pages are protected against it."},
+    {"compression.expansion", coding<&Compression::expansion>,
+     "A stored answer that is unpacked for a client without codings may grow by this factor, and to "
+     "`cache.max_object`; beyond it is a bomb, and the origin is asked.",
+     {.low = 2, .high = 100'000}},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/target.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
@@ -24,6 +25,16 @@ bool any_tag_matches(std::string_view list, const std::optional<http::EntityTag>
   http::EntityTagReader reader(list);
   while (const auto listed = reader.next()) {
     if (http::weak_match(*listed, *tag)) return true;
+  }
+  return false;
+}
+
+// The same for a stored response that may lie here in several codings: any form's tag stands for its content.
+bool any_form_matches(std::string_view list, const std::optional<http::EntityTag>& tag) {
+  if (!tag) return false;
+  http::EntityTagReader reader(list);
+  while (const auto listed = reader.next()) {
+    if (etag_family(listed->opaque) == etag_family(tag->opaque)) return true;
   }
   return false;
 }
@@ -75,11 +86,27 @@ Precondition evaluate(const http::RequestHead& request, const http::Fields& stor
     std::string scratch;
     const std::string_view list = request.fields.combined(FieldId::if_none_match, scratch);
     if (list == "*") return Precondition::not_modified;
-    const bool matches = any_tag_matches(list, http::parse_entity_tag(stored.get(FieldId::etag)));
+    const bool matches = any_form_matches(list, http::parse_entity_tag(stored.get(FieldId::etag)));
     return matches ? Precondition::not_modified : Precondition::pass;
   }
   if (request.fields.has(FieldId::if_modified_since)) return evaluate_modified_since(request, stored, facts, now);
   return Precondition::none;
+}
+
+std::string_view matched_form(const http::Fields& request, const http::Fields& stored) {
+  const auto tag = http::parse_entity_tag(stored.get(FieldId::etag));
+  std::string_view other;
+  for (const http::Field& line : request) {
+    if (line.id != FieldId::if_none_match || !tag) continue;
+    http::EntityTagReader reader(line.value);
+    while (const auto listed = reader.next()) {
+      if (listed->opaque == tag->opaque) return {};
+      if (!other.empty() || etag_family(listed->opaque) != etag_family(tag->opaque)) continue;
+      const std::size_t weak = listed->weak ? 2 : 0;   // "W/" stands right before the opaque part
+      other = {listed->opaque.data() - weak, listed->opaque.size() + weak};
+    }
+  }
+  return other;
 }
 
 bool is_304_field(const http::Field& field, bool has_etag) {

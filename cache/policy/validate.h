@@ -17,11 +17,15 @@ std::string make_etag(const Hash128& body);
 bool is_own_etag(std::string_view etag);
 
 // What the client's conditions say about a stored response that may be used for it (RFC 9110 §13.2.2, RFC 9111 §4.3.2).
-// If-None-Match is compared weakly and comes before If-Modified-Since. If-Match and If-Unmodified-Since are an origin's to
+// If-None-Match is compared weakly, by the family of a tag (coding.h), and comes before If-Modified-Since. If-Match and If-Unmodified-Since are an origin's to
 // evaluate, never a cache's, so `failed` is only what a server makes of an origin's own 412. `none`: no condition that
 // applies, or the stored status is none that a condition is about (200, 203, 206).
 enum class Precondition : std::uint8_t { none, pass /* send it whole */, not_modified /* 304 */, failed /* 412 */ };
 Precondition evaluate(const http::RequestHead& request, const http::Fields& stored, const StoredFacts& facts, WallSeconds now);
+
+// The client's tag that made it so, where that is not the stored one but another form's of the same content (coding.h): a 304
+// names it, so that a cache further on knows which of its responses is meant (RFC 9111 §4.3.4). "" otherwise.
+std::string_view matched_form(const http::Fields& request, const http::Fields& stored);
 
 // Fields of a 304 made from a stored response (RFC 9110 §15.4.5): ETag, Cache-Control, Content-Location, Date, Expires,
 // Vary, and CDN-Cache-Control (it guides a cache's update like Cache-Control); Last-Modified only where there is no ETag.

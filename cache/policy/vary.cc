@@ -300,9 +300,11 @@ bool varies_on_everything(const http::Fields& response) {
   return false;
 }
 
-std::string make_selector(const http::Fields& response, const http::Fields& request, const config::CacheRules& rules) {
+std::string make_selector(const http::Fields& response, const http::Fields& request, const config::CacheRules& rules,
+                          bool codings_are_ours) {
   std::string selector, scratch;
   for (const std::string& name : varying_names(response)) {
+    if (codings_are_ours && name == "accept-encoding") continue;
     scratch.clear();
     const auto value = chosen_by(name, request, rules, scratch);
     append_size16(selector, name.size());

@@ -23,8 +23,10 @@ namespace davenport::policy {
 // "*" in any member or line. A member that is no field name counts as "*" too: nobody knows what it would choose by.
 bool varies_on_everything(const http::Fields& response);
 
-// The selector of a response to `request`: names and values. "" where it has no Vary.
-std::string make_selector(const http::Fields& response, const http::Fields& request, const config::CacheRules& rules);
+// The selector of a response to `request`: names and values. "" where it has no Vary. `codings_are_ours`: what it was coded as does
+// not matter, since every coding can be made of it here (coding.h): Accept-Encoding is no part of the choice.
+std::string make_selector(const http::Fields& response, const http::Fields& request, const config::CacheRules& rules,
+                          bool codings_are_ours = false);
 
 // Does a request match a stored selector? `scratch` spares allocations. With rules.content_language a response whose one
 // Content-Language is what the request's Accept-Language likes best matches too, whatever language was asked for then.
