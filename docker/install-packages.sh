@@ -10,6 +10,8 @@ packages=(
   g++ cmake ninja-build make pkg-config
   # libraries: loop, text, hashing, configuration
   libevent-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
+  # content codings
+  zlib1g-dev libbrotli-dev libzstd-dev
   # tests
   doctest-dev
   # what the scripts ask with
