@@ -21,7 +21,8 @@ struct Node {
   std::uint32_t previous = 0, next = 0;
   std::atomic<std::uint8_t> hits{0};
   std::uint8_t queue = 0;               // 0: in none
-  std::atomic<std::uint8_t> owner_flags{0};   // no policy looks at them: they lie here for the sake of alignment
+  std::atomic<std::uint8_t> owner_flags{0};   // no policy looks at these two: they lie here for the sake of alignment
+  std::atomic<std::uint8_t> owner_coding{0};
 
   void mark_hit() {
     const std::uint8_t seen = hits.load(std::memory_order_relaxed);

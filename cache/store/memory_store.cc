@@ -18,12 +18,12 @@ constexpr std::uint64_t kSparseShare = 8, kSparseBytes = 2 << 20;
 constexpr std::size_t kMaxNameBytes = 0xffff;
 constexpr std::size_t kMaxHeadBytes = 1 << 20;
 
-bool names_fit(const Draft& draft) {
+}  // namespace
+
+bool MemoryStore::names_fit(const Draft& draft) {
   return draft.key.key.size() <= kMaxNameBytes && draft.selector.size() <= kMaxNameBytes &&
          draft.tags.size() <= kMaxNameBytes && draft.head.size() <= kMaxHeadBytes;
 }
-
-}  // namespace
 
 MemoryStore::MemoryStore(const config::Cache& settings)
     : arena_(settings.memory_bytes), max_object_bytes_(settings.max_object_bytes) {
@@ -59,6 +59,7 @@ Lookup MemoryStore::find(const policy::KeyParts& key, const http::Fields& reques
   const std::lock_guard lock(shard.mutex);
   StoredResponse* const first = shard.index.find(tag_of(key.hash), key.key);
   for (StoredResponse* each = first; each != nullptr; each = shard.index.next(*each)) {
+    if (each->form()) continue;
     if (!each->selector().empty() && !policy::selector_matches(each->selector(), request, rules, scratch)) continue;
     each->refs_.fetch_add(1, std::memory_order_relaxed);
     each->mark_hit();
@@ -260,24 +261,25 @@ StoredPtr MemoryStore::make_entry(const Draft& draft, const StoredResponse::Layo
   return {this, new (place) StoredResponse(draft, layout, body)};
 }
 
-PutResult MemoryStore::commit(const FillPtr& fill, const Draft& draft, const purge::Log& log,
-                              std::uint32_t max_variants, StoredPtr* out) {
-  note_time(draft.facts.response_time);
+// A response that is in no index yet. Null: `result` says why.
+StoredPtr MemoryStore::make_response(const FillPtr& fill, const Draft& draft, PutResult& result) {
   const std::uint64_t size = fill == nullptr ? 0 : fill->size();
   const bool whole = fill == nullptr || (!fill->dropping_ && fill->sealed_ == nullptr);
-  if (!names_fit(draft) || size > max_object_bytes_ || !whole) return refuse(PutResult::too_large, draft);
+  result = PutResult::too_large;
+  if (!names_fit(draft) || size > max_object_bytes_ || !whole) return nullptr;
   StoredResponse::Layout layout{draft.tags.size(), draft.key.key.size(), draft.selector.size(), draft.head.size(),
                                 size};
   Body* body = nullptr;
+  result = PutResult::no_room;
   if (layout.total() > Arena::kSmallBytes && size != 0) {
     layout.inline_bytes = 0;
     body = seal(*fill);
-    if (body == nullptr) return refuse(PutResult::no_room, draft);
+    if (body == nullptr) return nullptr;
   }
-  const StoredPtr fresh = make_entry(draft, layout, body);
+  StoredPtr fresh = make_entry(draft, layout, body);
   if (!fresh) {
     if (body != nullptr) release_body(*body);
-    return refuse(PutResult::no_room, draft);
+    return nullptr;
   }
   if (layout.inline_bytes != 0) {
     char* to = const_cast<StoredResponse&>(*fresh).inline_body();
@@ -286,28 +288,45 @@ PutResult MemoryStore::commit(const FillPtr& fill, const Draft& draft, const pur
       std::memcpy(to + piece.start, piece.data, std::min<std::uint64_t>(piece.bytes, size - piece.start));
     }
   }
-  const PutResult result = publish(fresh, {draft.key.hash, draft.key.resource_hash, draft.position, max_variants}, log);
+  result = PutResult::stored;
+  return fresh;
+}
+
+PutResult MemoryStore::commit(const FillPtr& fill, const Draft& draft, const purge::Log& log,
+                              std::uint32_t max_variants, StoredPtr* out) {
+  note_time(draft.facts.response_time);
+  PutResult result = PutResult::stored;
+  const StoredPtr fresh = make_response(fill, draft, result);
+  if (!fresh) return refuse(result, draft);
+  result = publish(fresh, {draft.key.hash, draft.key.resource_hash, draft.position, max_variants}, log);
   if (result != PutResult::stored) return refuse(result, draft);
   if (out != nullptr) *out = fresh;
   return result;
 }
 
+// Null: no room.
+StoredPtr MemoryStore::make_with_body_of(const StoredResponse& old, const Draft& draft) {
+  StoredResponse::Layout layout{draft.tags.size(), draft.key.key.size(), draft.selector.size(), draft.head.size(),
+                                old.inline_bytes_};
+  Body* const body = old.body_ == 0 ? nullptr : &old.large();
+  if (body != nullptr) body->refs.fetch_add(1, std::memory_order_relaxed);
+  StoredPtr fresh = make_entry(draft, layout, body);
+  if (!fresh) {
+    if (body != nullptr) release_body(*body);
+    return nullptr;
+  }
+  if (layout.inline_bytes != 0) {
+    std::memcpy(const_cast<StoredResponse&>(*fresh).inline_body(), const_cast<StoredResponse&>(old).inline_body(),
+                layout.inline_bytes);
+  }
+  return fresh;
+}
+
 PutResult MemoryStore::replace_head(const StoredPtr& old, const Draft& draft, const purge::Log& log, StoredPtr* out) {
   note_time(draft.facts.response_time);
   if (!names_fit(draft)) return refuse(PutResult::too_large, draft);
-  StoredResponse::Layout layout{draft.tags.size(), draft.key.key.size(), draft.selector.size(), draft.head.size(),
-                                old->inline_bytes_};
-  Body* const body = old->body_ == 0 ? nullptr : &old->large();
-  if (body != nullptr) body->refs.fetch_add(1, std::memory_order_relaxed);
-  const StoredPtr fresh = make_entry(draft, layout, body);
-  if (!fresh) {
-    if (body != nullptr) release_body(*body);
-    return refuse(PutResult::no_room, draft);
-  }
-  if (layout.inline_bytes != 0) {
-    std::memcpy(const_cast<StoredResponse&>(*fresh).inline_body(), const_cast<StoredResponse&>(*old).inline_body(),
-                layout.inline_bytes);
-  }
+  const StoredPtr fresh = make_with_body_of(*old, draft);
+  if (!fresh) return refuse(PutResult::no_room, draft);
   Publication how{draft.key.hash, draft.key.resource_hash, draft.position, 0, old.get()};
   const PutResult result = publish(fresh, how, log);
   if (result != PutResult::stored) return refuse(result, draft);
@@ -322,6 +341,7 @@ bool MemoryStore::settle_place(Shard& shard, const StoredPtr& fresh, const Publi
   StoredResponse* oldest_stale = nullptr;
   for (StoredResponse* each = shard.index.find(tag_of(how.hash), fresh->key()); each != nullptr;
        each = shard.index.next(*each)) {
+    if (each->form()) continue;
     if (each == how.instead_of || each->selector() == fresh->selector()) {
       if (how.instead_of != nullptr && each != how.instead_of) {
         result = PutResult::stored;      // a newer one has taken the place meanwhile: it stays
@@ -342,7 +362,24 @@ bool MemoryStore::settle_place(Shard& shard, const StoredPtr& fresh, const Publi
     }
     removed.entries[removed.count++] = oldest_stale;
   }
+  for (std::size_t i = 0, sources = removed.count; i < sources; ++i) {
+    add_forms_of(shard, tag_of(how.hash), *removed.entries[i], removed);
+  }
   return true;
+}
+
+// Under the shard's lock.
+void MemoryStore::add_forms_of(Shard& shard, std::uint32_t tag, const StoredResponse& source, Removed& removed) {
+  for (StoredResponse* each = shard.index.find(tag, source.key()); each != nullptr; each = shard.index.next(*each)) {
+    if (each->form() && each->selector() == source.selector()) removed.entries[removed.count++] = each;
+  }
+}
+
+void MemoryStore::unlink_all(Shard& shard, std::uint32_t tag, const Removed& removed) {
+  for (std::size_t i = 0; i < removed.count; ++i) {
+    shard.index.unlink(tag, *removed.entries[i]);
+    removed.entries[i]->clear(StoredResponse::kLive);
+  }
 }
 
 PutResult MemoryStore::publish(const StoredPtr& fresh, const Publication& how, const purge::Log& log) {
@@ -370,10 +407,7 @@ PutResult MemoryStore::publish(const StoredPtr& fresh, const Publication& how, c
     entry.mark_checked(position);
     if (state == policy::PurgeState::soft) entry.mark_soft_purged();
     if (result == PutResult::stored && settle_place(shard, fresh, how, removed, result)) {
-      for (std::size_t i = 0; i < removed.count; ++i) {
-        shard.index.unlink(tag, *removed.entries[i]);
-        removed.entries[i]->clear(StoredResponse::kLive);
-      }
+      unlink_all(shard, tag, removed);
       entry.refs_.fetch_add(1, std::memory_order_relaxed);   // the index's
       shard.index.link(tag, entry);
       entry.set(StoredResponse::kLive);
@@ -400,16 +434,17 @@ void MemoryStore::erase(const StoredResponse& entry) { remove(entry); }
 
 // The caller holds a count of its own.
 bool MemoryStore::remove(const StoredResponse& entry) {
-  auto& mine = const_cast<StoredResponse&>(entry);
   const Hash128 hash = entry.hash();
   Shard& shard = shard_of(hash);
+  Removed removed;
   {
     const std::lock_guard lock(shard.mutex);
     if (!entry.live()) return false;
-    shard.index.unlink(tag_of(hash), mine);
-    mine.clear(StoredResponse::kLive);
+    removed.entries[removed.count++] = &const_cast<StoredResponse&>(entry);
+    if (!entry.form()) add_forms_of(shard, tag_of(hash), entry, removed);
+    unlink_all(shard, tag_of(hash), removed);
   }
-  retire(mine);
+  for (std::size_t i = 0; i < removed.count; ++i) retire(*removed.entries[i]);
   return true;
 }
 
@@ -468,6 +503,7 @@ std::uint64_t MemoryStore::walk(const std::function<bool(const StoredResponse&)>
     do {
       collect_slice(shard, cursor, turn, slice);
       for (const StoredPtr& entry : slice) {
+        if (entry->form()) continue;           // it goes with its source
         if (each(*entry)) {
           dropped += remove(*entry) ? 1 : 0;
         } else if (entry->expired(latest()) && remove(*entry) && expired != nullptr) {

@@ -46,6 +46,8 @@ struct Draft {
   std::span<const Hash128> tags;
   purge::Position position = 0;     // applied here before the origin was asked
   bool marker = false;
+  bool codable = false;             // forms may be made of it (stored_response.h)
+  policy::Coding coding = policy::Coding::identity;   // of the body, where it is codable
 };
 
 enum class PutResult : std::uint8_t { stored, too_large, too_many_variants, no_room, purged };
@@ -73,13 +75,24 @@ class MemoryStore : private Residents {
   // under the same selector is dropped, for the origin has moved on.
   PutResult commit(const FillPtr& fill, const Draft& draft, const purge::Log& log, std::uint32_t max_variants,
                    StoredPtr* out = nullptr);
+  // --- Forms of a source in other content codings (stored_response.h).
+  // The source's form in a coding; null: none is stored. Counts as a hit of it.
+  StoredPtr form(const StoredResponse& source, policy::Coding coding);
+  std::vector<StoredPtr> forms(const StoredResponse& source);
+  // Puts a form beside its source, in place of one of the same coding. It is given out also where it was not put, because the
+  // source has left the index meanwhile; then it lives as long as it is held.
+  PutResult add_form(const StoredResponse& source, policy::Coding coding, bool strong, const FillPtr& fill,
+                     std::string_view head, StoredPtr* out = nullptr);
+  // The same body under another head, beside the source that took the old one's place (a 304).
+  PutResult carry_form(const StoredResponse& source, const StoredResponse& form, std::string_view head);
+
   // A new entry with the same body (a 304 or HEAD updated the fields): a large body is shared, not copied. Compare and
   // set: where another response has taken the place of `old` under this selector, that one stays in the index, and the
   // new one is only handed out. An old one that was merely evicted is put back.
   PutResult replace_head(const StoredPtr& old, const Draft& draft, const purge::Log& log, StoredPtr* out = nullptr);
 
   void erase(const StoredResponse& entry);                  // this one, if it is still the one in the index
-  std::vector<StoredPtr> variants(const policy::KeyParts& key);     // for explain, invalidation
+  std::vector<StoredPtr> variants(const policy::KeyParts& key);     // for explain, invalidation; forms too
 
   // Walks the index in slices of at most kSliceEntries and a chain, off the workers; `each` is called without a lock
   // and returns true to drop the entry. Returns the count of those. What is past its retention is dropped too,
@@ -108,9 +121,9 @@ class MemoryStore : private Residents {
     std::mutex mutex;
     ShardIndex index;
   };
-  // What a publication takes out of the index: the same selector's, the refreshed one, the oldest.
+  // What leaves the index at once: the same selector's response, the refreshed one, the oldest, and the forms of each.
   struct Removed {
-    std::array<StoredResponse*, 3> entries{};
+    std::array<StoredResponse*, 3 * (1 + policy::kCodingCount)> entries{};
     std::size_t count = 0;
   };
   struct Publication {
@@ -138,10 +151,17 @@ class MemoryStore : private Residents {
   bool grow_index(Shard& shard, std::unique_lock<std::mutex>& lock);
   void settle_tables();
 
+  static bool names_fit(const Draft& draft);       // into what a response counts them in
   PutResult refuse(PutResult why, const Draft& draft);
   StoredPtr make_entry(const Draft& draft, const StoredResponse::Layout& layout, Body* body);
   PutResult publish(const StoredPtr& fresh, const Publication& how, const purge::Log& log);
   bool settle_place(Shard& shard, const StoredPtr& fresh, const Publication& how, Removed& removed, PutResult& result);
+  void add_forms_of(Shard& shard, std::uint32_t tag, const StoredResponse& source, Removed& removed);
+  void unlink_all(Shard& shard, std::uint32_t tag, const Removed& removed);
+  PutResult publish_form(const StoredPtr& fresh, const StoredResponse& source);
+  StoredPtr make_response(const FillPtr& fill, const Draft& draft, PutResult& result);
+  Draft form_draft(const StoredResponse& source, policy::Coding coding, std::string_view head) const;
+  StoredPtr make_with_body_of(const StoredResponse& old, const Draft& draft);
   Body* seal(Fill& fill);
   void share_body(Body& body);
   void unshare_body(Body& body);                   // both need the eviction lock

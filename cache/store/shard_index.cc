@@ -74,10 +74,12 @@ void ShardIndex::erase_slot(std::size_t hole) {
 }
 
 void ShardIndex::set_sole(StoredResponse& first) const {
-  if (first.next_variant_ == 0 && first.selector_bytes_ == 0) {
-    first.set(StoredResponse::kSole);
-  } else {
-    for (StoredResponse* each = &first; each != nullptr; each = next(*each)) each->clear(StoredResponse::kSole);
+  // Responses without a selector are one source and its forms: no two sources share a selector.
+  bool sole = true;
+  for (StoredResponse* each = &first; each != nullptr; each = next(*each)) sole = sole && each->selector_bytes_ == 0;
+  for (StoredResponse* each = &first; each != nullptr; each = next(*each)) {
+    if (sole) each->set(StoredResponse::kSole);
+    else each->clear(StoredResponse::kSole);
   }
 }
 

@@ -29,7 +29,7 @@ class ShardIndex {
   StoredResponse* find(std::uint32_t tag, std::string_view key) const;   // the first variant
   StoredResponse* next(const StoredResponse& entry) const { return at(entry.next_variant_); }
 
-  // Puts the entry into its key's chain and keeps the sole() of all of them. Needs has_room().
+  // Puts the entry into its key's chain and keeps the sole() of all of them (forms do not count against it). Needs has_room().
   void link(std::uint32_t tag, StoredResponse& entry);
   void unlink(std::uint32_t tag, StoredResponse& entry);   // one that is linked
 

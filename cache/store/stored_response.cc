@@ -33,6 +33,8 @@ StoredResponse::StoredResponse(const Draft& draft, const Layout& layout, Body* b
   std::uninitialized_copy_n(draft.tags.data(), layout.tags, reinterpret_cast<Hash128*>(this + 1));
   put(put(put(text(), draft.key.key), draft.selector), draft.head);
   if (draft.marker) set(kMarker);
+  node_.owner_coding.store(static_cast<std::uint8_t>(static_cast<std::uint8_t>(draft.coding) | (draft.codable ? kCodable : 0)),
+                           std::memory_order_relaxed);
   if (body != nullptr) {
     body_ = static_cast<std::int32_t>(static_cast<std::intptr_t>(step_of(body) - step_of(this)));
     assert(&large() == body && body_ != 0);

@@ -1,6 +1,10 @@
 // cache/store/stored_response.h: one complete response in memory: immutable, shared by reference, sent in place.
 // Shape   one arena piece holds this header (88 bytes), then tag hashes, key, selector, head block and a small body; a
 //         larger body lies in pages of its own (body.h).
+// Forms   what may be sent in several content codings (policy/coding.h) is stored as its origin sent it, the *source*, and as
+//         forms of it: responses of their own under the same key and selector, that find() never gives. A form is in the
+//         index only while its source is: it leaves with it, by whatever way that leaves, and is judged by it alone
+//         (freshness, purges). So it may be evicted before it, but never outlives it.
 // Owner   StoredPtr, an intrusive count: whoever holds one keeps the bytes, after eviction and purge too. Dropping the
 //         last one gives the pages back. Bytes held only so are the store's "pinned" ones. The store outlives them all.
 // Thread  any. Only the atomics change after commit.
@@ -13,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/facts.h"
 #include "cache/purge/log.h"
 #include "cache/store/body.h"
@@ -55,6 +60,21 @@ class StoredResponse {
   bool live() const { return has(kLive); }
   bool sole() const { return has(kSole); }
 
+  // Content codings. Of a source:
+  bool codable() const { return !form() && (bits() & kCodable) != 0; }   // forms may be made of it
+  // Forms were tried and are no smaller, or can't be made at all: it is served as it is.
+  bool gains_nothing() const { return (bits() & kNoGain) != 0; }
+  void mark_gains_nothing() const { node_.owner_coding.fetch_or(kNoGain, std::memory_order_relaxed); }
+  bool undecodable() const { return (bits() & kUndecodable) != 0; }
+  void mark_undecodable() const { node_.owner_coding.fetch_or(kUndecodable, std::memory_order_relaxed); }
+  // Of a form: made with the strong level. ask_strong(): true for the one caller that may have it made anew so.
+  bool form() const { return (bits() & kForm) != 0; }
+  bool strong() const { return (bits() & kStrong) != 0; }
+  bool ask_strong() const { return (node_.owner_coding.fetch_or(kStrongAsked, std::memory_order_relaxed) & kStrongAsked) == 0; }
+  // Of both: what its body is coded in, where it is codable() or a form().
+  policy::Coding coding() const { return static_cast<policy::Coding>(bits() & kCodingMask); }
+  bool often_hit() const { return node_.hits.load(std::memory_order_relaxed) == Node::kMaxHits; }
+
   // The purge position it was last found valid at. A hit compares it with log.position() and asks check() on a
   // difference.
   purge::Position checked_at() const { return checked_at_.load(std::memory_order_acquire); }
@@ -77,6 +97,12 @@ class StoredResponse {
   friend class StoredPtr;
 
   enum Flag : std::uint8_t { kLive = 1, kSole = 2, kMarker = 4, kSoft = 8, kRefresh = 16, kPinned = 32 };
+
+  // In node_.owner_coding. kNoGain and kUndecodable are a source's, kStrong and kStrongAsked a form's.
+  enum CodingBit : std::uint8_t {
+    kCodingMask = 3, kForm = 4, kCodable = 8, kNoGain = 16, kUndecodable = 32, kStrong = 64, kStrongAsked = 128
+  };
+  std::uint8_t bits() const { return node_.owner_coding.load(std::memory_order_relaxed); }
 
   // What one piece must hold. The body is that of `body`, or `inline_bytes` in the piece itself.
   struct Layout {
