@@ -26,17 +26,6 @@ bool is_digest(std::string_view name) {
 // "text/css" of "Text/CSS; charset=utf-8", in lower case.
 std::string media_type(std::string_view value) { return lower(trim_ows(value.substr(0, value.find(';')))); }
 
-bool has_directive(const http::Fields& fields, std::string_view name) {
-  for (const http::Field& line : fields) {
-    if (line.id != FieldId::cache_control) continue;
-    http::DirectiveReader reader(line.value);
-    while (const auto directive = reader.next()) {
-      if (iequals(directive->name, name)) return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string_view name_of(Coding coding) { return kNames[static_cast<std::size_t>(coding)]; }
@@ -99,11 +88,22 @@ std::string_view name_of(Codable codable) {
   return "";
 }
 
+bool forbids_transform(const http::Fields& fields) {
+  for (const http::Field& line : fields) {
+    if (line.id != FieldId::cache_control) continue;
+    http::DirectiveReader reader(line.value);
+    while (const auto directive = reader.next()) {
+      if (iequals(directive->name, "no-transform")) return true;
+    }
+  }
+  return false;
+}
+
 Codable codable(int status, const http::Fields& response, const config::Compression& rules) {
   if (!rules.enabled || rules.codings.empty()) return Codable::off;
   if (status < 200 || status == 204 || status == 205 || status == 206 || status == 304) return Codable::status;
   if (response.has(FieldId::content_range)) return Codable::status;
-  if (has_directive(response, "no-transform")) return Codable::no_transform;
+  if (forbids_transform(response)) return Codable::no_transform;
   if (response.count(FieldId::content_encoding) > 1) return Codable::coded;
   const std::string_view coding = response.get(FieldId::content_encoding);
   if (!coding.empty() && !coding_named(coding)) return Codable::coded;

@@ -55,6 +55,9 @@ enum class Codable : std::uint8_t {
 inline constexpr std::size_t kCodableCount = static_cast<std::size_t>(Codable::coded) + 1;
 std::string_view name_of(Codable codable);
 
+// Cache-Control: no-transform, of a request or an answer (RFC 9111 §5.2.1.6, §5.2.2.6).
+bool forbids_transform(const http::Fields& fields);
+
 // By its head alone; how many bytes there are is another matter (worth_coding()).
 Codable codable(int status, const http::Fields& response, const config::Compression& rules);
 // The one coding of an answer that is codable().

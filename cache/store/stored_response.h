@@ -70,7 +70,10 @@ class StoredResponse {
   // Of a form: made with the strong level. ask_strong(): true for the one caller that may have it made anew so.
   bool form() const { return (bits() & kForm) != 0; }
   bool strong() const { return (bits() & kStrong) != 0; }
-  bool ask_strong() const { return (node_.owner_coding.fetch_or(kStrongAsked, std::memory_order_relaxed) & kStrongAsked) == 0; }
+  bool ask_strong() const {
+    if ((bits() & (kStrong | kStrongAsked)) != 0) return false;
+    return (node_.owner_coding.fetch_or(kStrongAsked, std::memory_order_relaxed) & kStrongAsked) == 0;
+  }
   // Of both: what its body is coded in, where it is codable() or a form().
   policy::Coding coding() const { return static_cast<policy::Coding>(bits() & kCodingMask); }
   bool often_hit() const { return node_.hits.load(std::memory_order_relaxed) == Node::kMaxHits; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/key.h"
 #include "cache/policy/storability.h"
 #include "cache/policy/vary.h"
@@ -11,6 +12,7 @@
 #include "core/http/parser.h"
 #include "core/http/uri.h"
 #include "proxy/admin/readable.h"
+#include "proxy/server/form.h"
 
 namespace davenport::admin {
 namespace {
@@ -167,7 +169,21 @@ Variant describe(const store::StoredResponse& response, const purge::Log& log, c
       variant.fields.push_back({std::string(http::field_name(id)), std::string(fields.combined(id, scratch))});
     }
   }
+  variant.codable = policy::name_of(policy::codable(variant.facts.status, fields, rules.compression));
+  if (!response.codable() && variant.codable == "yes") variant.codable = "stored_without";   // under other rules, before a reload
+  if (response.codable() && response.undecodable()) variant.codable = "undecodable";
+  if (response.codable() && response.gains_nothing()) variant.codable = "no_gain";
+  variant.coding = policy::name_of(policy::source_coding(fields));
   return variant;
+}
+
+std::string sent_as(const store::StoredResponse& response, const http::Fields& request, const config::CacheRules& rules) {
+  if (!response.codable()) return {};
+  const policy::Accepted accepted = policy::accepted_codings(request);
+  const server::Wants wants{accepted, policy::choose_coding(accepted, rules.compression)};
+  const server::Shape shape = server::shape_for(response, request, wants, rules.compression);
+  if (shape.kind == server::Shape::Kind::ask_origin) return "what the origin sends";
+  return std::string(policy::name_of(shape.kind == server::Shape::Kind::form ? shape.coding : response.coding()));
 }
 
 // The one that a worker would take: the most recent Date of those that match (RFC 9111 §4).
@@ -175,6 +191,7 @@ store::StoredPtr choose(const std::vector<store::StoredPtr>& variants, const htt
   store::StoredPtr best;
   std::string scratch;
   for (const store::StoredPtr& variant : variants) {
+    if (variant->form()) continue;
     if (!policy::selector_matches(variant->selector(), request, rules, scratch)) continue;
     if (!best || variant->facts().date > best->facts().date) best = variant;
   }
@@ -294,8 +311,14 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   const std::vector<store::StoredPtr> variants = server.store().variants(key);
   const store::StoredPtr chosen = choose(variants, asked.head.fields, route->cache);
   for (const store::StoredPtr& variant : variants) {
+    if (variant->form()) continue;             // it is told with its source
     out.variants.push_back(describe(*variant, server.purge_log(), route->cache, now));
     out.variants.back().chosen = variant == chosen;
+    if (variant == chosen) out.variants.back().sent_as = sent_as(*variant, asked.head.fields, route->cache);
+    for (const store::StoredPtr& form : variants) {
+      if (!form->form() || form->selector() != variant->selector()) continue;
+      out.variants.back().forms.push_back({std::string(policy::name_of(form->coding())), form->strong(), form->body_bytes()});
+    }
   }
   decide(out, asked, chosen, route->cache, server.purge_log(), now);
   advise(out, route->cache);

@@ -49,6 +49,16 @@ struct Variant {
   std::uint64_t checked_at = 0;          // purge position
   std::uint64_t body_bytes = 0, held_bytes = 0;
   std::vector<NamedValue> fields;        // those that caching looks at
+  // Content codings (policy/coding.h).
+  std::string codable;                   // "yes", or why it is sent as it is
+  std::string coding;                    // of the stored source
+  struct Form {
+    std::string coding;
+    bool strong = false;                 // made with the strong level
+    std::uint64_t body_bytes = 0;
+  };
+  std::vector<Form> forms;
+  std::string sent_as;                   // what this request gets, where this response is chosen
 };
 
 struct Explanation {

@@ -74,6 +74,15 @@ void add_variant(JsonWriter& json, const Variant& variant) {
   json.member("tag_count", variant.tag_count);
   json.member("body_bytes", variant.body_bytes).member("held_bytes", variant.held_bytes);
   add_values(json, "fields", variant.fields);
+  if (!variant.marker) {
+    json.object("compression").member("codable", variant.codable).member("stored_as", variant.coding);
+    if (!variant.sent_as.empty()) json.member("sent_as", variant.sent_as);
+    json.array("forms");
+    for (const Variant::Form& form : variant.forms) {
+      json.object().member("coding", form.coding).member("strong", form.strong).member("body_bytes", form.body_bytes).end();
+    }
+    json.end().end();
+  }
   json.end();
 }
 
@@ -119,6 +128,12 @@ void append_variant(std::string& out, const Variant& variant, std::size_t number
     for (const std::string_view flag : flags_of(variant.facts)) flags.append(flags.empty() ? "" : ", ").append(flag);
     if (!flags.empty()) out += fmt::format("    Flags     {}\n", flags);
     out += fmt::format("    Size      {} bytes of body, {} in memory\n", variant.body_bytes, variant.held_bytes);
+    out += fmt::format("    Coding    stored as {}{}{}\n", variant.coding,
+                       variant.codable == "yes" ? "" : ", sent as it is (" + variant.codable + ")",
+                       variant.sent_as.empty() ? "" : ", sent here as " + variant.sent_as);
+    for (const Variant::Form& form : variant.forms) {
+      out += fmt::format("    Form      {}, {}: {} bytes\n", form.coding, form.strong ? "made well" : "made fast", form.body_bytes);
+    }
   }
   if (variant.tag_count > 0) {
     const std::size_t unnamed = variant.tag_count - variant.tags.size();

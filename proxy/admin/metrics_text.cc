@@ -221,6 +221,36 @@ void add_process(Exposition& out, const ProcessFacts& facts) {
   out.sample({}, seconds_of(facts.started));
 }
 
+void add_coding(Exposition& out, server::Server& server, const Workers& workers) {
+  const transform::Coder::Stats stats = server.coding();
+  out.counter("davenport_coded_forms_total", "Coded forms of stored answers that were made, by coding and effort.");
+  for (std::size_t i = 0; i < policy::kCodingCount; ++i) {
+    const std::string_view coding = policy::name_of(static_cast<policy::Coding>(i));
+    out.sample({{"coding", coding}, {"effort", "fast"}}, stats.fast[i]);
+    out.sample({{"coding", coding}, {"effort", "strong"}}, stats.strong[i]);
+  }
+  out.counter("davenport_coding_dropped_total", "Forms that came to nothing: no smaller, failed, or too many waiting.");
+  out.sample({{"why", "no_gain"}}, stats.without_gain);
+  out.sample({{"why", "failed"}}, stats.failed);
+  out.sample({{"why", "queue_full"}}, stats.refused);
+  out.counter("davenport_coding_seconds_total", "Time that the coding threads worked.");
+  out.sample({}, static_cast<double>(stats.busy_us) / 1e6);
+  out.counter("davenport_coding_bytes_total", "Bytes of the sources of forms, and of the forms.");
+  out.sample({{"side", "in"}}, stats.bytes_in);
+  out.sample({{"side", "out"}}, stats.bytes_out);
+  out.gauge("davenport_coding_queue", "Forms that are waiting to be made.");
+  out.sample(stats.queued);
+  out.gauge("davenport_coding_running", "Forms that are being made.");
+  out.sample(stats.running);
+  out.counter("davenport_bytes_saved_total", "Bytes that were not sent because stored answers went out in a coded form.");
+  out.sample({}, sum(workers, &WorkerMetrics::bytes_saved));
+  out.counter("davenport_passed_coded_total", "Answers that were compressed as they passed.");
+  out.sample({}, sum(workers, &WorkerMetrics::passed_coded));
+  out.counter("davenport_passed_coded_bytes_total", "Bytes of those, before and after.");
+  out.sample({{"side", "in"}}, sum(workers, &WorkerMetrics::passed_bytes_in));
+  out.sample({{"side", "out"}}, sum(workers, &WorkerMetrics::passed_bytes_out));
+}
+
 void add_self(Exposition& out, server::Server& server, const ProcessFacts& facts, const Workers& workers) {
   out.counter("davenport_purges_total", "Purges by the listener that they came to.");
   out.sample({{"listener", "traffic"}}, sum(workers, &WorkerMetrics::purges));
@@ -285,6 +315,7 @@ std::string metrics_text(server::Server& server, const ProcessFacts& facts) {
   add_requests(out, workers);
   add_store(out, server);
   add_origins(out, server.origins());
+  add_coding(out, server, workers);
   add_self(out, server, facts, workers);
   add_process(out, facts);
   return out.take();

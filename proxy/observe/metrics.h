@@ -46,6 +46,7 @@ struct alignas(64) WorkerMetrics {
   Counter parse_errors, timeouts, purges, coalesced_followers, flights, background_refreshes;
   Counter origin_requests, origin_failures, origin_bytes_in, tunnels_open, clients_gone;
   Counter access_log_dropped;
+  Counter bytes_saved, passed_coded, passed_bytes_in, passed_bytes_out;   // by content coding: of stored forms; of what passed
   Histogram hit_latency, miss_latency, pass_latency, origin_first_byte;
 };
 

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/http/proxy_protocol.h"
 #include "proxy/server/answer.h"
+#include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/story.h"
 
@@ -258,17 +259,51 @@ bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now)
     if (decision.action != policy::Action::serve) return false;
     reason = decision.reason;
   }
+  const store::StoredResponse* sent = stored;
+  if (stored->codable()) {
+    sent = form_now(head, rules.compression, key.hash, *stored, formatted);
+    if (sent == nullptr) return false;
+  }
   Account account;
   HitLabel label;
   label.reason = reason;
   label.keep_alive = keep_alive_;
   if (formatted != nullptr && reason == policy::Reason::fresh_hit && keep_alive_ && head.minor != 0 && is_plain(head)) {
-    append_hot_hit(worker_.output(), head, *stored, label, *formatted, snapshot, rules, wall, account);
+    append_hot_hit(worker_.output(), head, *sent, label, *formatted, snapshot, rules, wall, account);
   } else {
-    append_hit(worker_.output(), head, *stored, label, snapshot, rules, wall, account);
+    append_hit(worker_.output(), head, *sent, label, snapshot, rules, wall, account);
   }
+  if (sent != stored) count_saved(worker_, *stored, *sent, account);
   record(worker_, head, peer_, worker_.ring() != nullptr ? request_id(snapshot, peer_, head.fields) : std::string{}, account, now, now.steady);
   return true;
+}
+
+// What is sent of a source without waiting, and where its head is kept as formatted; null: the long way has it made, or asks the
+// origin.
+const store::StoredResponse* ClientConnection::form_now(const http::RequestHead& head, const config::Compression& rules,
+                                                        const Hash128& hash, const store::StoredResponse& source,
+                                                        HotTable::Formatted*& formatted) {
+  const Wants& wants = worker_.wants().of(head.fields, rules);
+  const Shape shape = shape_for(source, head.fields, wants, rules);
+  if (shape.kind == Shape::Kind::source) return &source;
+  if (shape.kind == Shape::Kind::ask_origin) return nullptr;
+  HotTable::Form* const hot = worker_.hot().form(hash, source, shape.coding);
+  const store::StoredResponse* form = nullptr;
+  if (hot != nullptr) {
+    form = &*hot->response;
+    form->mark_hit();
+    if (++hot->served == rules.popular_after) order_strong(worker_, source, *form, rules);
+  } else {
+    store::StoredPtr found = worker_.shared().store.form(source, shape.coding);
+    if (!found) return nullptr;
+    // Too large or too many for the table, where hits are counted: the store's own small counter has to do.
+    const bool popular = rules.popular_after != 0 && found->often_hit() && !worker_.hot().holds(hash, source);
+    form = worker_.hot().keep_form(hash, source, std::move(found));
+    if (popular) order_strong(worker_, source, *form, rules);
+  }
+  if (!worth_sending(source, *form, wants)) return &source;
+  formatted = hot == nullptr ? nullptr : &hot->formatted;
+  return form;
 }
 
 void ClientConnection::flush_batch() {

@@ -64,6 +64,8 @@ class ClientConnection {
   enum class Taken : std::uint8_t { starved, story, blocked, closing };
   Taken take();
   bool answer_now(const http::RequestHead& head, const Now& now);
+  const store::StoredResponse* form_now(const http::RequestHead& head, const config::Compression& rules, const Hash128& hash,
+                                        const store::StoredResponse& source, HotTable::Formatted*& formatted);
   void refuse(http::ParseFault fault);
   void say_and_close(int status, std::string_view sentence, std::string_view more_fields);   // into pending_
   void count_address();                                  // once a PROXY header has named it

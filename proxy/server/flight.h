@@ -38,6 +38,8 @@ struct FlightHead {
   http::Fields fields;                 // end-to-end, without framing, Set-Cookie that is stripped, and tags
   policy::StoreVerdict verdict;
   std::string selector;                // policy/vary.h
+  bool codable = false;                // policy/coding.h: forms may be made of it
+  policy::Coding coding = policy::Coding::identity;
   std::vector<Hash128> tags;
   bool length_known = false;
   std::uint64_t length = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <random>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/cookies.h"
 #include "cache/policy/vary.h"
 #include "core/base/text.h"
@@ -143,6 +144,12 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
       }
     }
     if (field.id == FieldId::cookie && (request.rules().strip_cookies || listed_cookies)) continue;
+    if (field.id == FieldId::if_none_match) {
+      // Tags of our own making mean nothing to an origin; those of coded forms stand for its own (policy/coding.h).
+      const std::string tags = policy::origin_tags(field.value);
+      if (!tags.empty()) out.add_copy(field.name, tags);
+      continue;
+    }
     out.add(field.id, field.name, field.value);
   }
   if (listed_cookies && head.fields.has(FieldId::cookie)) {

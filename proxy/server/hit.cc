@@ -52,13 +52,6 @@ struct Tail {
   }
 };
 
-void append_304(std::string& text, const http::Fields& fields) {
-  text.append("HTTP/1.1 304 Not Modified\r\n");
-  const bool has_etag = fields.has(FieldId::etag);
-  for (const http::Field& field : fields) {
-    if (policy::is_304_field(field, has_etag)) http::append_field(text, field.name, field.value);
-  }
-}
 
 // All stored fields but those that speak of the whole body's length.
 void append_part_fields(std::string& text, const http::Fields& fields, bool keep_type) {
@@ -153,7 +146,7 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
   const std::size_t from = text.size();
   switch (policy::evaluate(request, fields, response.facts(), now)) {
     case policy::Precondition::not_modified:
-      append_304(text, fields);
+      append_304(text, request, fields);
       finish(text, from);
       account.status = 304;
       return true;
@@ -198,6 +191,16 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
 }
 
 }  // namespace
+
+void append_304(std::string& text, const http::RequestHead& request, const http::Fields& stored) {
+  text.append("HTTP/1.1 304 Not Modified\r\n");
+  const bool has_etag = stored.has(FieldId::etag);
+  const std::string_view other = has_etag ? policy::matched_form(request.fields, stored) : std::string_view{};
+  for (const http::Field& field : stored) {
+    if (!policy::is_304_field(field, has_etag)) continue;
+    http::append_field(text, field.name, field.id == FieldId::etag && !other.empty() ? other : field.value);
+  }
+}
 
 void append_content_range(std::string& text, const policy::ByteRange& range, std::optional<std::uint64_t> whole) {
   text.append("Content-Range: bytes ");

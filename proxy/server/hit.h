@@ -45,6 +45,9 @@ void read_stored_head(std::string_view head, int& status, std::string_view& reas
 // Does this stored part (206) hold the one range that is asked for?
 bool part_suffices(const http::RequestHead& request, const store::StoredResponse& response);
 
+// The status line and fields of a 304 made from stored ones, without what is added of our own.
+void append_304(std::string& text, const http::RequestHead& request, const http::Fields& stored);
+
 // "Content-Range: bytes 0-4/10", or "/*" where the whole's length is unknown.
 void append_content_range(std::string& text, const policy::ByteRange& range, std::optional<std::uint64_t> whole);
 

@@ -4,6 +4,7 @@
 //         key, so no choice by Vary is needed). Both are one load of a line that a hit reads anyway.
 // Heads   what a hit formats (status line, Age, Cache-Status) changes once a second: it is kept here with the reference, so that
 //         the second hit of a second copies it. forget_formatted() when something else of it changes (a configuration).
+//         Forms of a source (stored_response.h) are kept with it, and need be live() alone.
 // Bound   kSlots references of bodies up to kBodyBytes; dead ones are let go at each sweep() (a tick of the worker).
 // Thread  the worker's.
 #pragma once
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/policy/coding.h"
 #include "cache/store/memory_store.h"
 
 namespace davenport::server {
@@ -45,14 +47,45 @@ class HotTable {
       return raw;
     }
     Slot& slot = slots_[index(hash)];
-    if (slot.response) displaced_.push_back(std::move(slot.response));   // an output under way may still point to it
+    displace(slot);                          // an output under way may still point to it
     slot.hash = hash;
     slot.response = std::move(response);
-    slot.formatted.text.clear();
+    return raw;
+  }
+  // A form of a response that find() or keep() has just given. Null: it is not here. Good until settle().
+  struct Form {
+    store::StoredPtr response;
+    std::uint32_t served = 0;               // by this worker
+    Formatted formatted;
+  };
+  Form* form(const Hash128& hash, const store::StoredResponse& source, policy::Coding coding) {
+    Slot& slot = slots_[index(hash)];
+    if (slot.response.get() != &source) return nullptr;
+    Form& form = slot.forms[static_cast<std::size_t>(coding)];
+    return form.response && form.response->live() ? &form : nullptr;
+  }
+  bool holds(const Hash128& hash, const store::StoredResponse& source) const {
+    return slots_[index(hash)].response.get() == &source;
+  }
+  const store::StoredResponse* keep_form(const Hash128& hash, const store::StoredResponse& source, store::StoredPtr response) {
+    const store::StoredResponse* const raw = &*response;
+    Slot& slot = slots_[index(hash)];
+    if (slot.response.get() != &source) {
+      displaced_.push_back(std::move(response));
+      return raw;
+    }
+    Form& form = slot.forms[static_cast<std::size_t>(raw->coding())];
+    if (form.response) displaced_.push_back(std::move(form.response));
+    form.response = std::move(response);
+    form.served = 0;
+    form.formatted.text.clear();
     return raw;
   }
   void forget_formatted() {
-    for (Slot& slot : slots_) slot.formatted.text.clear();
+    for (Slot& slot : slots_) {
+      slot.formatted.text.clear();
+      for (Form& form : slot.forms) form.formatted.text.clear();
+    }
   }
   // What was displaced is let go: all output that pointed to it was written or holds references of its own.
   void settle() {
@@ -60,11 +93,15 @@ class HotTable {
   }
   void sweep() {
     for (Slot& slot : slots_) {
-      if (slot.response && !slot.response->live()) slot.response.reset();
+      const bool gone = slot.response && !slot.response->live();
+      if (gone) slot.response.reset();
+      for (Form& form : slot.forms) {
+        if (form.response && (gone || !form.response->live())) form.response.reset();
+      }
     }
   }
   void clear() {
-    for (Slot& slot : slots_) slot.response.reset();
+    for (Slot& slot : slots_) displace(slot);
     settle();
   }
 
@@ -74,7 +111,16 @@ class HotTable {
     Hash128 hash;
     store::StoredPtr response;
     Formatted formatted;
+    std::array<Form, policy::kCodingCount> forms;
   };
+  void displace(Slot& slot) {
+    if (slot.response) displaced_.push_back(std::move(slot.response));
+    slot.formatted.text.clear();
+    for (Form& form : slot.forms) {
+      if (form.response) displaced_.push_back(std::move(form.response));
+      form.served = 0;
+    }
+  }
   std::array<Slot, kSlots> slots_;
   std::vector<store::StoredPtr> displaced_;
 };

@@ -5,6 +5,7 @@
 #include "cache/policy/validate.h"
 #include "cache/policy/vary.h"
 #include "core/http/serializer.h"
+#include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/worker.h"
@@ -56,12 +57,16 @@ std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http:
   head->status = verdict.facts.status;
   head->origin_status = response.status;
   head->reason = whole_206 ? "" : std::string(response.reason);
-  head->selector = policy::make_selector(response.fields, request.head.fields, rules);
+  // Of an answer that may be coded here every coding can be made, so that it answers whatever a client accepts.
+  head->codable = policy::codable(head->status, response.fields, rules.compression) == policy::Codable::yes;
+  head->coding = policy::source_coding(response.fields);
+  head->selector = policy::make_selector(response.fields, request.head.fields, rules, head->codable);
   head->tags = hashes_of(policy::tags_of(response.fields, rules));
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
   http::Fields fields;
   make_client_fields(response, rules, &verdict, received, fields, private_lines);
+  if (head->codable) policy::vary_by_coding(fields);
   head->fields = fields.clone();
   head->verdict = std::move(verdict);
   return head;
@@ -77,6 +82,8 @@ policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr&
   draft.facts = head.verdict.facts;
   draft.tags = head.tags;
   draft.position = landing.flight->position();
+  draft.codable = head.codable;
+  draft.coding = head.codable ? head.coding : policy::Coding::identity;
   const store::PutResult put = worker.shared().store.commit(landing.fill, draft, worker.shared().purge_log, landing.max_variants, &stored);
   if (put != store::PutResult::stored) stored.reset();
   const policy::Storing storing = meaning_of(put);
@@ -102,7 +109,9 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   head.content_length = old->body_bytes();
   for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
   policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
-  const bool kept = verdict.ok() || verdict.storing == policy::Storing::partial;
+  // An update that forbids forms of a source that was stored for them ends it: it is no variant of one coding.
+  const bool forbidden = old->codable() && policy::forbids_transform(merged);
+  const bool kept = !forbidden && (verdict.ok() || verdict.storing == policy::Storing::partial);
   out.storing = kept ? policy::Storing::updated : verdict.storing;
   count(worker, out.storing);
   http::Fields fields;
@@ -114,11 +123,9 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
       http::append_field(out.private_lines, field.name, field.value);
     }
   }
-  const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
   store::Draft draft;
   draft.key = key;
   draft.selector = old->selector();
-  draft.head = text;
   draft.facts = verdict.facts;
   if (!kept) {
     // One client's alone: for the moment that it takes to put it aside nobody else may have it.
@@ -134,7 +141,14 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
                                                 : std::vector<Hash128>(old->tags().begin(), old->tags().end());
   draft.tags = tags;
   draft.position = position;
+  draft.codable = old->codable();
+  draft.coding = old->coding();
+  if (draft.codable) policy::vary_by_coding(fields);
+  const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
+  draft.head = text;
+  const std::vector<store::StoredPtr> forms = draft.codable ? worker.shared().store.forms(*old) : std::vector<store::StoredPtr>{};
   static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &out.response));
+  if (kept && out.response) carry_forms(worker, forms, *out.response);
   if (!out.response) out.response = old;
   if (!kept) worker.shared().store.erase(*out.response);
   return out;

@@ -12,6 +12,7 @@
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
+#include "proxy/server/passing.h"
 #include "proxy/server/story.h"
 
 namespace davenport::server {
@@ -258,6 +259,16 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
   http::Fields fields;
   std::string lines;
   make_client_fields(head, request.rules(), nullptr, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  Passing passing(client, request, account);
+  if (!upgraded && keeper == nullptr) {
+    const bool length_known = head.framing == http::Framing::length || (head_only && head.content_length > 0);
+    const bool no_body = head.framing == http::Framing::none && !head_only;
+    passing.choose(head.status, head.fields, no_body ? std::optional<std::uint64_t>(0) : length_known ? std::optional(head.content_length) : std::nullopt, true);
+    if (passing.codes()) {
+      fields = passing.fields(fields);
+      chunked = true;
+    }
+  }
   std::string& text = out.begin_text();
   const std::size_t from = text.size();
   append_head(text, head.status, head.reason, fields);
@@ -270,6 +281,8 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     text.append(private_lines);
     if (chunked && !head_only) {
       text.append("Transfer-Encoding: chunked\r\n");
+    } else if (passing.codes()) {
+      // A HEAD: what the GET would be, whose length nobody knows.
     } else if (head.framing == http::Framing::length || (head.content_length > 0 && head.framing == http::Framing::none)) {
       http::append_field(text, "Content-Length", head.content_length);
     } else if (head.framing == http::Framing::none && !head_only && head.status >= 200 && head.status != 204 && head.status != 304) {
@@ -296,6 +309,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
   for (;;) {
     std::optional<Result<origin::Piece, origin::Failure>> piece = exchange.try_read_body();
     if (!piece) {
+      passing.flush();                              // the origin pauses: the client gets all that there is
       if (!client.push()) {
         const bool drained = co_await client.drain();
         if (!drained) {
@@ -314,13 +328,21 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     }
     const origin::Piece& got = **piece;
     client.worker().metrics().origin_bytes_in.add(got.bytes.size());
-    account.body_bytes += got.bytes.size();
+    if (!passing.codes()) account.body_bytes += got.bytes.size();
     in_a_row += got.bytes.size();
     if (keeper != nullptr) {
       keeper->append(got.bytes);
       if (got.end) keeper->finish();
     }
-    if (!got.bytes.empty()) {
+    if (passing.codes()) {
+      passing.append(got.bytes);
+      if (got.end) passing.finish();
+      if (passing.failed()) {
+        exchange.abandon();
+        client.finish_uncleanly();
+        co_return;
+      }
+    } else if (!got.bytes.empty()) {
       if (chunked) {
         std::string& size = out.begin_text();
         const std::size_t at = size.size();
@@ -350,6 +372,10 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
       }
     }
     if (end) co_return;
+    if (passing.codes()) {
+      co_await passing.pause();
+      continue;
+    }
     if (in_a_row >= net::kTurnBytes) {
       in_a_row = 0;
       co_await net::yield(client.worker().loop());

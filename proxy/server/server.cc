@@ -31,12 +31,14 @@ class ServerImpl final : public Server {
         access_log_(std::move(log)),
         store_(config->cache),
         sweeper_(purge_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
-        shared_{store_, purge_log_, sweeper_, {}, {}, {false}},
+        coder_(std::make_unique<transform::Coder>(store_, config->cache.coding_threads)),
+        shared_{store_, purge_log_, sweeper_, *coder_, {}, {}, {false}},
         snapshot_(make_snapshot(std::move(config), nullptr)) {}
 
   ~ServerImpl() override {
     health_.reset();
     for (auto& worker : workers_) worker->join();
+    coder_.reset();                            // what it still has to say goes to loops that are there
     // Their last posts are run by whoever is still there; flights end with the exchanges that fed them.
     workers_.clear();
   }
@@ -87,6 +89,7 @@ class ServerImpl final : public Server {
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return purge_log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
+  transform::Coder::Stats coding() const override { return coder_->stats(); }
   std::vector<const observe::WorkerMetrics*> metrics() const override {
     std::vector<const observe::WorkerMetrics*> all;
     for (const auto& worker : workers_) all.push_back(&worker->metrics());
@@ -158,6 +161,7 @@ class ServerImpl final : public Server {
   store::MemoryStore store_;
   purge::EmbeddedLog purge_log_;
   purge::Sweeper sweeper_;
+  std::unique_ptr<transform::Coder> coder_;
   Shared shared_;
   mutable std::mutex mutex_;
   SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads

@@ -16,6 +16,7 @@
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/origin/cluster.h"
+#include "proxy/transform/coder.h"
 
 namespace davenport::server {
 
@@ -38,6 +39,7 @@ class Server {
   virtual store::MemoryStore& store() = 0;                               // any
   virtual purge::Log& purge_log() = 0;                                   // any
   virtual purge::Sweeper& sweeper() = 0;                                 // any
+  virtual transform::Coder::Stats coding() const = 0;                    // any
   virtual std::vector<const observe::WorkerMetrics*> metrics() const = 0;   // any; valid while the server lives
   virtual std::vector<origin::ClusterState> origins() const = 0;         // any
   virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports

@@ -11,6 +11,7 @@
 #include "cache/purge/sweeper.h"
 #include "cache/store/memory_store.h"
 #include "proxy/server/flight.h"
+#include "proxy/transform/coder.h"
 
 namespace davenport::server {
 
@@ -34,6 +35,7 @@ struct Shared {
   store::MemoryStore& store;
   purge::Log& purge_log;
   purge::Sweeper& sweeper;
+  transform::Coder& coder;
   Flights flights;
   ConnectionCount connections;
   std::atomic<bool> draining{false};

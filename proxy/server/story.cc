@@ -13,9 +13,11 @@
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client_connection.h"
+#include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/lead.h"
+#include "proxy/server/passing.h"
 #include "proxy/server/relay.h"
 #include "proxy/server/traffic_purge.h"
 
@@ -35,9 +37,17 @@ void own(ClientConnection& client, const Request& request, OwnAnswer answer, Acc
   append_own_answer(client.output(), &request.head, answer, *request.snapshot, wall_now(), client.keeps_alive(), account);
 }
 
-void hit(ClientConnection& client, const Request& request, const store::StoredResponse& response, const HitLabel& label, Account& account) {
-  append_hit(client.output(), request.head, response, label, *request.snapshot, request.rules(), wall_now(), account);
-  client.output().hold(request.stored.get() == &response ? request.stored : store::StoredPtr{});
+// What is stored, in the coding that suits the client.
+net::Task<void> hit(ClientConnection& client, Request& request, HitLabel label, Account& account) {
+  const store::StoredPtr sent = co_await find_form(client, request);
+  if (!sent) {
+    co_await relay(client, request, Reason::vary_miss, account);   // no coding of it that we could make is acceptable
+    co_return;
+  }
+  label.keep_alive = client.keeps_alive();
+  append_hit(client.output(), request.head, *sent, label, *request.snapshot, request.rules(), wall_now(), account);
+  if (sent != request.stored) count_saved(client.worker(), *request.stored, *sent, account);
+  client.output().hold(sent);
 }
 
 // What is answered without a look at route or store. False: go on.
@@ -99,6 +109,12 @@ bool suits(Worker& worker, const Request& request, const FlightView& view, Fligh
   if (view.stored && view.stored->facts().partial && !part_suffices(request.head, *view.stored)) return false;
   const std::string_view selector = view.stored ? view.stored->selector() : view.head ? std::string_view(view.head->selector) : "";
   if (!policy::selector_matches(selector, request.head.fields, request.rules(), scratch)) return false;
+  // While it arrives it can be coded for this client, but not be unpacked: the bytes may never come to an end.
+  const bool coded = view.head && view.head->codable && view.head->coding != policy::Coding::identity;
+  if (coded && !(view.stage == Stage::complete && view.stored) &&
+      !worker.wants().of(request.head.fields, request.rules().compression).accepted.takes(view.head->coding)) {
+    return false;
+  }
   if (log.position() == flight.position()) return true;
   if (view.stored) return log.check(view.stored->names(), flight.position()) != policy::PurgeState::hard;
   const policy::KeyParts parts = flight.parts();
@@ -139,20 +155,24 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
   const std::uint64_t length = first.stage == Stage::complete ? first.fill->size() : head.length;
   const bool no_body = head.status == 204 || head.status == 304;
   const bool head_only = request.head.method == http::Method::head;
-  const bool chunked = !known && request.head.minor != 0;
+  const policy::RangePlan plan = range_of(request, head);
+  const bool part = plan.kind == policy::RangePlan::Kind::single;
+  Passing passing(client, request, account);
+  http::Fields coded_fields;
+  if (!part) passing.choose(head.status, head.fields, known ? std::optional(length) : std::nullopt, false);
+  if (passing.codes()) coded_fields = passing.fields(head.fields);
+  const bool chunked = (!known || passing.codes()) && request.head.minor != 0;
   if (!known && !chunked && !head_only) client.close_after_this();
   const policy::StoredFacts& facts = head.verdict.facts;
   const WallSeconds now = wall_now();
-  const policy::RangePlan plan = range_of(request, head);
-  const bool part = plan.kind == policy::RangePlan::Kind::single;
   account.status = part ? 206 : head.status;
   account.storing = policy::Storing::stored;
   {
     std::string& text = out.begin_text();
     const std::size_t from = text.size();
-    append_head(text, account.status, part ? "" : head.reason, head.fields);
+    append_head(text, account.status, part ? "" : head.reason, passing.codes() ? coded_fields : head.fields);
     if (part) append_content_range(text, plan.ranges.front(), head.length);
-    if (known && !no_body) http::append_field(text, "Content-Length", part ? plan.ranges.front().size() : length);
+    if (known && !no_body && !passing.codes()) http::append_field(text, "Content-Length", part ? plan.ranges.front().size() : length);
     if (chunked && !head_only) text.append("Transfer-Encoding: chunked\r\n");
     http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));
     append_forwarded_status(text, request.snapshot->config->cache.name,
@@ -170,8 +190,12 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
     const FlightView view = seat.flight().view();
     std::array<iovec, 16> pieces;
     std::uint64_t covered = 0;
-    const std::size_t count = seat.pieces(offset, std::min<std::uint64_t>(1 << 20, end - offset), pieces, covered);
-    if (covered > 0) {
+    const std::uint64_t most = passing.codes() ? Passing::kSliceBytes : 1 << 20;
+    const std::size_t count = seat.pieces(offset, std::min<std::uint64_t>(most, end - offset), pieces, covered);
+    if (covered > 0 && passing.codes()) {
+      for (std::size_t i = 0; i < count; ++i) passing.append({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
+      offset += covered;
+    } else if (covered > 0) {
       if (chunked) {
         std::string& size = out.begin_text();
         const std::size_t at = size.size();
@@ -183,6 +207,7 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
       offset += covered;
       account.body_bytes += covered;
     } else if (view.stage == Stage::complete) {
+      passing.finish();
       if (chunked) out.text("0\r\n\r\n");
       co_return;                                  // what is left is drained by the connection
     } else if (view.stage != Stage::streaming) {
@@ -190,11 +215,20 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
       client.finish_uncleanly();                  // cut short: never a clean end (RFC 9112 §8)
       co_return;
     }
+    if (covered == 0) passing.flush();            // nothing more has come: the client gets all that there is
+    if (passing.failed()) {
+      client.finish_uncleanly();
+      co_return;
+    }
     if (!client.push()) {
       const bool drained = co_await client.drain();
       if (!drained) co_return;
     }
     seat.taken(offset);
+    if (covered > 0 && passing.codes()) {
+      co_await passing.pause();
+      continue;
+    }
     in_a_row += covered;
     if (in_a_row >= net::kTurnBytes) {
       in_a_row = 0;
@@ -215,11 +249,7 @@ bool not_modified_already(ClientConnection& client, const Request& request, cons
   if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, wall_now()) != policy::Precondition::not_modified) return false;
   std::string& text = client.output().begin_text();
   const std::size_t from = text.size();
-  text.append("HTTP/1.1 304 Not Modified\r\n");
-  const bool has_etag = view.head->fields.has(http::FieldId::etag);
-  for (const http::Field& field : view.head->fields) {
-    if (policy::is_304_field(field, has_etag)) http::append_field(text, field.name, field.value);
-  }
+  append_304(text, request.head, view.head->fields);
   append_forwarded_status(text, request.snapshot->config->cache.name,
                           {account.reason, policy::Storing::stored, view.head->origin_status, true, false, false, 0});
   text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
@@ -249,7 +279,9 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
     const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.stream().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);
     if (wake == net::Wake::timeout && may_leave) {
-      hit(client, request, *request.stored, {*if_slow, false, false, false, 0, {}, client.keeps_alive()}, account);
+      HitLabel label;
+      label.reason = *if_slow;
+      co_await hit(client, request, label, account);
       co_return Followed::answered;
     }
     if (wake != net::Wake::notified) {
@@ -269,7 +301,9 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
       const bool part_misses = stored->facts().partial && !part_suffices(request.head, *stored);
       if (!leader && (part_misses || !policy::selector_matches(stored->selector(), request.head.fields, rules, scratch))) co_return Followed::unsuited;
       request.stored = stored;
-      hit(client, request, *stored, {view.stale_reason, false, false, false, 0, {}, client.keeps_alive()}, account);
+      HitLabel label;
+      label.reason = view.stale_reason;
+      co_await hit(client, request, label, account);
       co_return Followed::answered;
     }
     case Stage::streaming:
@@ -281,10 +315,9 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
       }
       if (view.stage == Stage::complete && view.stored) {
         request.stored = view.stored;
-        hit(client, request, *request.stored,
-            {account.reason, true, view.revalidated, !leader, view.origin_status, leader ? private_lines : std::string_view{}, client.keeps_alive(),
-             request.stored->live()},
-            account);
+        HitLabel label{account.reason, true, view.revalidated, !leader, view.origin_status, {}, true, request.stored->live()};
+        if (leader) label.private_fields = private_lines;
+        co_await hit(client, request, label, account);
         co_return Followed::answered;
       }
       if (not_modified_already(client, request, view, account)) co_return Followed::answered;
@@ -340,6 +373,7 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
     look_up(worker, request);
     account.reason = request.decision.reason;
     account.has_reason = true;
+    HitLabel label;
     switch (request.decision.action) {
       case Action::serve_and_refresh:
         if (request.stored->begin_refresh()) {
@@ -352,7 +386,8 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
         }
         [[fallthrough]];
       case Action::serve:
-        hit(client, request, *request.stored, {request.decision.reason, false, false, false, 0, {}, client.keeps_alive()}, account);
+        label.reason = request.decision.reason;
+        co_await hit(client, request, label, account);
         co_return;
       case Action::refuse:
         own(client, request, {504, "Nothing usable is stored, and the request said only-if-cached."}, account);

@@ -161,6 +161,7 @@ void Worker::adopt(SnapshotPtr snapshot) {
   }
   snapshot_ = std::move(snapshot);
   hot_.forget_formatted();
+  wants_.forget();
 }
 
 void Worker::close_listeners() { listeners_.clear(); }

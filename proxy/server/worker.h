@@ -14,6 +14,7 @@
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/origin/connections.h"
+#include "proxy/server/form.h"
 #include "proxy/server/hot_table.h"
 #include "proxy/server/output.h"
 #include "proxy/server/request.h"
@@ -48,6 +49,7 @@ class Worker {
   observe::WorkerMetrics& metrics() { return metrics_; }
   observe::AccessLogRing* ring() { return ring_.get(); }
   HotTable& hot() { return hot_; }
+  WantsMemo& wants() { return wants_; }
 
   // Scratch: valid until the next suspension.
   std::vector<char>& read_buffer() { return read_buffer_; }
@@ -73,6 +75,7 @@ class Worker {
   observe::WorkerMetrics metrics_;
   std::unique_ptr<observe::AccessLogRing> ring_;
   HotTable hot_;
+  WantsMemo wants_;
   std::unique_ptr<Tick> tick_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   ClientConnection* clients_ = nullptr;   // an intrusive list; each removes itself

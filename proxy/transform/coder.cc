@@ -15,7 +15,7 @@ namespace {
 using policy::Coding;
 
 constexpr std::uint64_t kPieceBytes = 256 << 10;   // between two looks at whether to stop
-constexpr int kBackgroundNice = 19;
+constexpr int kBackgroundNice = 10;   // a tenth of a worker, where both want a core
 
 // Calls each(piece) over the body; false: it said so.
 template <class Each>

@@ -3,7 +3,7 @@
 //     FormWait wait(loop);
 //     if (coder.make(order, &wait)) co_await wait.changed().wait(deadline);      wait.form(): null where there is none
 // Order   the smallest source first, so that a large one holds up nobody but itself; strong forms have a thread of their own
-//         with the lowest priority of the system.
+//         with a low priority, so that clients go first.
 // Bound   kMostQueued orders; more are refused. A job holds its source, its output in the store's arena, and what its library takes:
 //         levels that take hundreds of megabytes for large texts are lowered for them (bounded_level()).
 // Thread  make(): any. A FormWait is its loop's. The store and the loops outlive the Coder.

@@ -1,0 +1,70 @@
+#include "proxy/server/passing.h"
+
+#include "core/http/serializer.h"
+#include "proxy/server/client_connection.h"
+#include "proxy/server/form.h"
+
+namespace davenport::server {
+
+using policy::Coding;
+
+
+Passing::~Passing() {
+  if (in_bytes_ == 0) return;
+  client_.worker().metrics().passed_coded.add();
+  client_.worker().metrics().passed_bytes_in.add(in_bytes_);
+  client_.worker().metrics().passed_bytes_out.add(out_bytes_);
+}
+
+void Passing::choose(int status, const http::Fields& response, std::optional<std::uint64_t> length, bool passed) {
+  coding_ = coding_on_the_way(client_.worker(), request_, status, response, length, passed);
+  if (!codes()) return;
+  encoder_ = make_passing_encoder(coding_, request_.rules().compression);
+  if (encoder_ == nullptr) coding_ = Coding::identity;
+}
+
+http::Fields Passing::fields(const http::Fields& of) const {
+  http::Fields out = of.clone();
+  policy::make_form_fields(out, coding_);
+  policy::vary_by_coding(out);
+  return out;
+}
+
+void Passing::feed(std::string_view bytes, transform::Flush flush) {
+  if (!codes() || failed_) return;
+  in_bytes_ += bytes.size();
+  since_pause_ += bytes.size();
+  coded_.clear();
+  failed_ = !encoder_->feed(bytes, flush, coded_);
+  if (failed_ || coded_.empty()) return;
+  Output& out = client_.output();
+  std::string& size = out.begin_text();
+  const std::size_t at = size.size();
+  http::append_chunk_size(size, coded_.size());
+  size.append(coded_).append("\r\n");
+  out.end_text(at);
+  out_bytes_ += coded_.size();
+  account_.body_bytes += coded_.size();
+}
+
+void Passing::append(std::string_view bytes) {
+  if (bytes.empty()) return;
+  unflushed_ = true;
+  feed(bytes, transform::Flush::none);
+}
+
+void Passing::flush() {
+  if (!std::exchange(unflushed_, false)) return;
+  feed({}, transform::Flush::sync);
+}
+
+void Passing::finish() { feed({}, transform::Flush::end); }
+
+net::Task<void> Passing::pause() {
+  if (since_pause_ < kSliceBytes) co_return;
+  since_pause_ = 0;
+  net::Loop& loop = client_.worker().loop();
+  co_await net::yield(loop);
+}
+
+}  // namespace davenport::server
