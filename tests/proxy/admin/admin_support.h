@@ -65,6 +65,7 @@ class FakeServer final : public server::Server {
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
+  transform::Coder::Stats coding() const override { return coding_stats; }
   std::vector<const observe::WorkerMetrics*> metrics() const override { return {&workers[0], &workers[1]}; }
   std::vector<origin::ClusterState> origins() const override { return clusters; }
   std::vector<std::string> listening() const override { return {"127.0.0.1:8080"}; }
@@ -80,6 +81,7 @@ class FakeServer final : public server::Server {
   observe::WorkerMetrics workers[2];
   std::vector<origin::ClusterState> clusters;
   std::atomic<bool> is_draining{false};
+  transform::Coder::Stats coding_stats;
 
  private:
   purge::Sweeper::Walk held_walk() {
