@@ -1,6 +1,7 @@
 #include "proxy/server/keep.h"
 
 #include <algorithm>
+#include <array>
 
 #include "cache/policy/validate.h"
 #include "cache/policy/vary.h"
@@ -39,6 +40,38 @@ policy::Storing meaning_of(store::PutResult put) {
   __builtin_unreachable();
 }
 
+// A tag of our own making (policy/validate.h): the same for the same content, here and elsewhere, however it arrived. A chain of hashes
+// over blocks of one size, because a fill's pieces have any.
+std::string etag_of(const store::Fill& fill) {
+  constexpr std::size_t kBlockBytes = 16 << 10;
+  std::string block;
+  Hash128 chain;
+  std::uint64_t offset = 0;
+  const auto close_block = [&] {
+    const Hash128 hash = hash128(block, chain.low ^ chain.high);
+    chain = {hash.low, hash.high};
+    block.clear();
+  };
+  while (offset < fill.size()) {
+    std::array<iovec, 16> pieces;
+    std::uint64_t covered = 0;
+    const std::size_t count = fill.body(offset, std::min<std::uint64_t>(fill.size() - offset, kBlockBytes), pieces, covered);
+    if (covered == 0) break;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string_view piece(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+      while (!piece.empty()) {
+        const std::string_view part = piece.substr(0, kBlockBytes - block.size());
+        block.append(part);
+        piece.remove_prefix(part.size());
+        if (block.size() == kBlockBytes) close_block();
+      }
+    }
+    offset += covered;
+  }
+  if (!block.empty()) close_block();
+  return policy::make_etag(chain);
+}
+
 void count(Worker& worker, policy::Storing storing) { worker.metrics().storing[static_cast<std::size_t>(storing)].add(); }
 
 }  // namespace
@@ -74,7 +107,13 @@ std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http:
 
 policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr& stored) {
   const FlightHead& head = *landing.head;
-  const std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
+  std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
+  // So that clients can validate what came without a tag. An origin never sees it (policy/coding.h origin_tags()).
+  if (head.status == 200 && landing.fill->size() != 0 && !head.fields.has(http::FieldId::etag)) {
+    text.resize(text.size() - 2);                  // the empty line
+    http::append_field(text, "ETag", etag_of(*landing.fill));
+    text.append("\r\n");
+  }
   store::Draft draft;
   draft.key = landing.flight->parts();
   draft.selector = head.selector;

@@ -351,6 +351,40 @@ TEST_CASE("compression that is switched off by a reload leaves what is stored se
   CHECK(origin.requests() == 2);
 }
 
+TEST_CASE("a stored answer without a tag gets one of its content, which clients may validate and the origin never sees") {
+  Origin origin;
+  const Proxy proxy(patient(origin));
+  const std::string text = css_text(40'000), other = css_text(40'000, 2);
+  const FieldLines page{{"cache-control", "max-age=60"}, {"content-type", "text/css"}};
+  const FieldLines stale{{"cache-control", "max-age=10"}, {"age", "11"}, {"content-type", "text/css"}, {"last-modified", "Mon, 01 Jun 2020 12:00:00 GMT"}};
+  origin.on("GET", "/one").reply(200, page, text);
+  FieldLines slow = page;
+  slow.add("transfer-encoding", "chunked");
+  origin.on("GET", "/same").head(200, slow).chunk(text.substr(0, 7)).chunk(text.substr(7)).last_chunk();
+  origin.on("GET", "/other").reply(200, page, other);
+  for (const char* target : {"/one", "/same", "/other"}) proxy.get(target);
+  const std::string tag = proxy.get("/one").field("etag");
+  CHECK(tag.starts_with("W/\"dvp-"));
+  CHECK(proxy.get("/same").field("etag") == tag);
+  CHECK(proxy.get("/other").field("etag") != tag);
+  CHECK(proxy.get("/one", {{"if-none-match", tag}}).status == 304);
+  const RawResponse coded = get(proxy, "/one", "br");
+  CHECK(unpacked(coded) == text);
+  CHECK(get(proxy, "/one", "gzip", {{"if-none-match", coded.field("etag")}}).status == 304);
+  // What is validated with the origin is validated by the origin's own words.
+  origin.on("GET", "/stale").reply(200, stale, text);
+  origin.on("GET", "/stale").reply(304, {{"cache-control", "max-age=60"}});
+  proxy.get("/stale");
+  const RawResponse again = proxy.get("/stale", {{"if-none-match", tag}});
+  CHECK(again.status == 304);
+  CHECK_FALSE(origin.last_request("/stale").fields.has("if-none-match"));
+  CHECK(origin.last_request("/stale").field("if-modified-since") == "Mon, 01 Jun 2020 12:00:00 GMT");
+  origin.on("GET", "/pass").reply(200, {{"cache-control", "no-store"}}, "x");
+  proxy.get("/pass");
+  proxy.get("/pass", {{"if-none-match", tag + ", \"real\""}});
+  CHECK(origin.last_request("/pass").field("if-none-match") == "\"real\"");
+}
+
 TEST_CASE("explain tells what is stored in which coding, and which one a request gets") {
   Origin origin;
   const Proxy proxy(patient(origin));
