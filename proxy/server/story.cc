@@ -208,7 +208,11 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
       account.body_bytes += covered;
     } else if (view.stage == Stage::complete) {
       passing.finish();
-      if (chunked) out.text("0\r\n\r\n");
+      if (passing.failed()) {
+        client.finish_uncleanly();
+      } else if (chunked) {
+        out.text("0\r\n\r\n");
+      }
       co_return;                                  // what is left is drained by the connection
     } else if (view.stage != Stage::streaming) {
       account.storing = policy::Storing::incomplete;
