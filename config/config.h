@@ -43,9 +43,37 @@ struct Network {
   bool contains(std::string_view numeric_address) const;
 };
 
+enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
+
+// Paths are absolute, or relative to where the process was started.
+struct TlsCertificate {
+  std::string certificate;                     // PEM, the chain
+  std::string key;                             // PEM
+  std::string ocsp;                            // DER; "": nothing is stapled
+  friend bool operator==(const TlsCertificate&, const TlsCertificate&) = default;
+};
+
+// What a listener, or the admin interface, shows of itself. Without certificates it is plain.
+struct ServerTls {
+  std::vector<TlsCertificate> certificates;
+  TlsVersion min_version = TlsVersion::v1_2;
+  std::string client_ca;                       // admin only: clients need a certificate of these authorities; "": none
+  bool on() const { return !certificates.empty(); }
+};
+
 struct Listener {
   Address address;
   bool proxy_protocol = false;                 // a PROXY v1/v2 header is required of each connection
+  bool redirect_to_https = false;              // every request is answered with 308 to the same URL under https
+  std::uint16_t https_port = 443;              // … at this port
+  ServerTls tls;
+};
+
+// Handshakes of all listeners.
+struct Handshakes {
+  Millis timeout{10'000};                      // from the connection to the end of its handshake
+  std::uint32_t per_second = 0;                // of all workers; more are closed at once; 0: no limit
+  Seconds ticket_key_lifetime{3'600};          // then another key seals tickets; two old ones are still honoured
 };
 
 struct ClientLimits {
@@ -67,6 +95,16 @@ enum class Balance : std::uint8_t { round_robin, least_outstanding, consistent_h
 struct OriginServer {
   Address address;
   std::uint32_t weight = 1;
+  bool https = false;                          // written as "https://…"; all servers of an origin alike
+};
+
+struct OriginTls {
+  bool verify = true;
+  std::string ca;                              // "": the system's authorities
+  std::string server_name;                     // for SNI and verification; "": the server's name or address
+  std::string certificate, key;                // ours; "": none, or the key in the certificate's file
+  TlsVersion min_version = TlsVersion::v1_2;
+  friend bool operator==(const OriginTls&, const OriginTls&) = default;
 };
 
 struct HealthCheck {
@@ -100,6 +138,8 @@ struct Origin {
   Millis resolve_interval{30'000};             // names are resolved again after it
   std::uint64_t max_response_head_bytes = 64 << 10;
   HealthCheck health;
+  OriginTls tls;
+  bool https() const { return !servers.empty() && servers.front().https; }
 };
 
 enum class SetCookie : std::uint8_t { strip, refuse, keep };
@@ -198,7 +238,8 @@ struct Purge {
 struct Admin {
   bool enabled = true;
   Address address{Address::Kind::inet, "127.0.0.1", 9090};
-  std::string token;                           // required unless the address is loopback or a Unix socket
+  std::string token;                           // required unless the address is loopback or a Unix socket, or tls.client_ca is set
+  ServerTls tls;
 };
 
 enum class LogFormat : std::uint8_t { off, combined, json };
@@ -210,6 +251,7 @@ struct AccessLog {
 struct Config {
   std::uint32_t workers = 0;                   // 0: one for each core (resolved by the loader)
   std::vector<Listener> listeners;
+  Handshakes handshakes;
   ClientLimits limits;
   Forwarding forwarding;
   Cache cache;

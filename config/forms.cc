@@ -62,6 +62,9 @@ Result<std::string> check_form(Form form, const std::string& text) {
       if (control) return expected("a text without control characters", text);
       return text;
     }
+    case Form::file:
+      if (text.find('\0') != text.npos) return Error{"expected a path without NUL"};
+      return text;
     case Form::token:
       if (!http::is_token(text)) return expected("letters, digits and any of !#$%&'*+-.^_`|~ without spaces", text);
       return text;

@@ -196,6 +196,11 @@ std::string sample_toml() {
     if (table_of(setting.key) == "health") append_sample(out, setting, name_of(setting.key), "");
   }
 
+  out += "\n# How servers that are written as https://… are spoken to.\n[origin.shop.tls]\n";
+  for (const Setting<Origin>& setting : origin_settings()) {
+    if (table_of(setting.key) == "tls") append_sample(out, setting, name_of(setting.key), "");
+  }
+
   out += "\n# Which requests go where. With one origin, and no route, everything goes there.\n[[route]]\n";
   for (const Setting<RouteDraft>& setting : route_settings()) {
     append_sample(out, setting, setting.key, setting.key == "path" ? "\"/\"" : setting.rules.example);
@@ -217,12 +222,18 @@ std::string reference_markdown() {
   append_table(out, file_settings(), "");
   out += "\n## `[[listen]]`\n\nWhere clients come in. `listen = [\"0.0.0.0:8080\"]` is the short form.\n";
   append_table(out, listener_settings(), "");
+  out += "\n### `[listen.tls]`\n\nTLS on this listener.\n";
+  append_table(out, listener_settings(), "tls");
+  out += "\nA certificate is a table, `{ certificate = \"shop.pem\", key = \"shop.key\" }`:\n";
+  append_table(out, certificate_settings(), "");
   out += "\n## `[origin.NAME]`\n\nWhere answers come from.\n";
   append_table(out, origin_settings(), "");
   out += "\nA server may be a table, `{ address = \"10.0.0.1:3000\", weight = 2 }`:\n";
   append_table(out, server_settings(), "");
   out += "\n### `[origin.NAME.health]`\n\nWhether servers are asked how they are.\n";
   append_table(out, origin_settings(), "health");
+  out += "\n### `[origin.NAME.tls]`\n\nHow servers that are written as `https://…` are spoken to.\n";
+  append_table(out, origin_settings(), "tls");
   out += "\n## `[[route]]`\n\nWhich requests go where.\n";
   append_table(out, route_settings(), "");
   out += "\n## `[route.cache]` and `[cache.defaults]`\n\n"

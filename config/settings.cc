@@ -12,6 +12,9 @@ constexpr auto limit = at<Config, &Config::limits, Path...>;
 template <auto... Path>
 constexpr auto head_limit = at<Config, &Config::limits, &ClientLimits::head, Path...>;
 
+template <auto... Path>
+constexpr auto admin_tls = at<Config, &Config::admin, &Admin::tls, Path...>;
+
 constexpr Setting<Config> kFile[] = {
     {"workers", at<Config, &Config::workers>, "Threads that serve clients; 0 stands for one for each core.",
      {.high = 1024, .reload = Reload::restart}},
@@ -94,6 +97,23 @@ constexpr Setting<Config> kFile[] = {
     {"admin.token", at<Config, &Config::admin, &Admin::token>, "The bearer token of the admin interface.",
      {.form = Form::secret, .example = "/etc/davenport/admin.token"}},
 
+    {"admin.tls.certificates", admin_tls<&ServerTls::certificates>,
+     "With one or more, the admin interface is spoken to over TLS alone. As `listen.tls.certificates`.",
+     {.example = R"([{ certificate = "/etc/davenport/admin.pem", key = "/etc/davenport/admin.key" }])"}},
+    {"admin.tls.min_version", admin_tls<&ServerTls::min_version>, "The oldest version of TLS that is spoken."},
+    {"admin.tls.client_ca", admin_tls<&ServerTls::client_ca>,
+     "Clients must show a certificate that one of the authorities in this file (PEM) has signed; they then need no token.",
+     {.form = Form::file, .example = R"("/etc/davenport/operators-ca.pem")"}},
+
+    {"tls.handshake_timeout", at<Config, &Config::handshakes, &Handshakes::timeout>,
+     "From a connection to the end of its handshake; slower ones are closed.", {.low = 100, .high = kHour}},
+    {"tls.handshakes_per_second", at<Config, &Config::handshakes, &Handshakes::per_second>,
+     "Handshakes of all listeners together; further connections are closed at once. 0: no limit.", {.high = 1'000'000}},
+    {"tls.ticket_key_lifetime", at<Config, &Config::handshakes, &Handshakes::ticket_key_lifetime>,
+     "How long one key seals session tickets. Two older keys are still honoured, so that a client may resume for up to three "
+     "times as long.",
+     {.low = kMinute, .high = 24 * kHour}},
+
     {"log.access.format", at<Config, &Config::access_log, &AccessLog::format>,
      "One line for each request: `json`, `combined` (as Apache and nginx write it), or `off`.",
      {.reload = Reload::restart}},
@@ -114,6 +134,27 @@ constexpr Setting<Listener> kListener[] = {
     {"proxy_protocol", at<Listener, &Listener::proxy_protocol>,
      "Each connection starts with a PROXY header (version 1 or 2) that names the client; without one it is closed.",
      {.reload = Reload::restart}},
+    {"redirect_to_https", at<Listener, &Listener::redirect_to_https>,
+     "Answer every request with 308 to the same URL under https, except for `/.well-known/acme-challenge/`, which goes its usual way.",
+     {.reload = Reload::restart}},
+    {"https_port", at<Listener, &Listener::https_port>, "The port that `redirect_to_https` names.",
+     {.low = 1, .high = 65'535, .reload = Reload::restart}},
+    {"tls.certificates", at<Listener, &Listener::tls, &ServerTls::certificates>,
+     "With one or more, this listener speaks TLS. A client gets the certificate for the host that it names (SNI), else the "
+     "first; an ECDSA and an RSA certificate for the same names stand side by side. SIGHUP reads the files again.",
+     {.example = R"([{ certificate = "/etc/davenport/shop.pem", key = "/etc/davenport/shop.key" }])"}},
+    {"tls.min_version", at<Listener, &Listener::tls, &ServerTls::min_version>, "The oldest version of TLS that is spoken."},
+};
+
+constexpr Setting<TlsCertificate> kCertificate[] = {
+    {"certificate", at<TlsCertificate, &TlsCertificate::certificate>,
+     "The certificate and those between it and the root, in PEM. A relative path starts at the configuration's folder.",
+     {.form = Form::file, .required = true, .example = R"("/etc/davenport/shop.pem")"}},
+    {"key", at<TlsCertificate, &TlsCertificate::key>, "Its private key, in PEM without a passphrase.",
+     {.form = Form::file, .required = true, .example = R"("/etc/davenport/shop.key")"}},
+    {"ocsp", at<TlsCertificate, &TlsCertificate::ocsp>,
+     "An OCSP answer for it, in DER, which is stapled to handshakes; whoever renews it sends SIGHUP.",
+     {.form = Form::file, .example = R"("/etc/davenport/shop.ocsp")"}},
 };
 
 constexpr Section kSections[] = {
@@ -123,6 +164,8 @@ constexpr Section kSections[] = {
     {"forwarding", "Whom to believe about the client, and what origins are told."},
     {"purge", "PURGE requests on the listeners of the traffic."},
     {"admin", "The admin interface."},
+    {"admin.tls", "TLS on the admin interface."},
+    {"tls", "TLS handshakes of all listeners. Certificates stand with each listener."},
     {"log.access", "The access log."},
     {"shutdown", "The end."},
 };
@@ -150,6 +193,7 @@ const std::vector<std::string>& setting_names() {
 
 std::span<const Setting<Config>> file_settings() { return kFile; }
 std::span<const Setting<Listener>> listener_settings() { return kListener; }
+std::span<const Setting<TlsCertificate>> certificate_settings() { return kCertificate; }
 std::span<const Section> file_sections() { return kSections; }
 
 }  // namespace davenport::config

@@ -24,7 +24,7 @@ namespace davenport::config {
 using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::string*, Millis*,
                           Seconds*, std::optional<Seconds>*, std::vector<std::string>*,
                           std::optional<std::vector<std::string>>*, std::map<int, Seconds>*, Address*,
-                          std::vector<Network>*, std::vector<OriginServer>*, Balance*, SetCookie*, Eviction*,
+                          std::vector<Network>*, std::vector<OriginServer>*, OriginServer*, std::vector<TlsCertificate>*, TlsVersion*, Balance*, SetCookie*, Eviction*,
                           LogFormat*>;
 
 template <class Owner, auto... Path>
@@ -51,6 +51,7 @@ enum class Form : std::uint8_t {
   tag,           // visible ASCII without comma
   coding,        // "br", "zstd" or "gzip"
   media_type,    // "type/subtype" or a pattern, without parameters; put in lower case
+  file,          // a path, made absolute from the configuration's folder; or ""
   secret,        // a bearer token, from KEY_file or KEY_env and never from the file itself
 };
 
@@ -83,6 +84,7 @@ std::span<const Setting<Config>> file_settings();
 std::span<const Setting<Listener>> listener_settings();
 std::span<const Setting<Origin>> origin_settings();
 std::span<const Setting<OriginServer>> server_settings();
+std::span<const Setting<TlsCertificate>> certificate_settings();
 std::span<const Setting<RouteDraft>> route_settings();
 std::span<const Setting<CacheRules>> cache_settings();
 

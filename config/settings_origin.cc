@@ -11,10 +11,14 @@ constexpr auto of = at<Origin, Path...>;
 template <auto... Path>
 constexpr auto health = at<Origin, &Origin::health, Path...>;
 
+template <auto... Path>
+constexpr auto tls = at<Origin, &Origin::tls, Path...>;
+
 constexpr Setting<Origin> kOrigin[] = {
     {"servers", of<&Origin::servers>,
      "The servers of this origin: `\"127.0.0.1:3000\"`, `\"[::1]:3000\"`, `\"shop.internal:3000\"`, "
-     "`\"unix:/run/shop.sock\"`, or tables with an address and a weight.",
+     "`\"unix:/run/shop.sock\"`, or tables with an address and a weight. `\"https://shop.internal:443\"` is spoken to over TLS; "
+     "all servers of an origin are, or none.",
      {.required = true, .example = R"(["127.0.0.1:3000"])"}},
     {"balance", of<&Origin::balance>,
      "Which server gets a request: each in turn, the one with the fewest requests under way, or always the same one "
@@ -65,10 +69,23 @@ constexpr Setting<Origin> kOrigin[] = {
      {.low = 1, .high = 1000}},
     {"health.unhealthy_after", health<&HealthCheck::unhealthy_after>, "Bad ones in a row that take it out.",
      {.low = 1, .high = 1000}},
+
+    {"tls.verify", tls<&OriginTls::verify>,
+     "Trust a server only with a certificate that is valid and made for its name. Without this, anybody on the way can read along."},
+    {"tls.ca", tls<&OriginTls::ca>, "The authorities that are trusted (PEM); empty: the system's.",
+     {.form = Form::file, .example = R"("/etc/davenport/internal-ca.pem")"}},
+    {"tls.server_name", tls<&OriginTls::server_name>,
+     "The name that is asked for (SNI) and that the certificate must have; empty: the server's name or address as it stands in "
+     "`servers`.",
+     {.form = Form::host}},
+    {"tls.certificate", tls<&OriginTls::certificate>, "What we show where the origin wants to know who asks (PEM).",
+     {.form = Form::file, .example = R"("/etc/davenport/client.pem")"}},
+    {"tls.key", tls<&OriginTls::key>, "Its key (PEM); empty: it stands in the same file.", {.form = Form::file, .example = R"("/etc/davenport/client.key")"}},
+    {"tls.min_version", tls<&OriginTls::min_version>, "The oldest version of TLS that is spoken."},
 };
 
 constexpr Setting<OriginServer> kServer[] = {
-    {"address", at<OriginServer, &OriginServer::address>, "As in the short form.",
+    {"address", at<OriginServer>, "As in the short form.",
      {.required = true, .example = R"("127.0.0.1:3000")"}},
     {"weight", at<OriginServer, &OriginServer::weight>, "Its share of the requests beside the others'.",
      {.low = 1, .high = 1000}},

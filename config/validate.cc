@@ -79,6 +79,7 @@ class Validator {
         warn(setting, "whoever reaches this address may claim any client's with the PROXY protocol: let only your "
                       "balancer reach it, and name it in forwarding.trusted_proxies");
       }
+      if (listener.redirect_to_https && listener.tls.on()) error(setting, "redirects to https and speaks it itself: only one can be meant");
       if (config_.admin.enabled && !chosen_by_system && text == config_.admin.address.text()) {
         error(setting, text + " is the address of the admin interface too");
       }
@@ -90,9 +91,13 @@ class Validator {
     listening(config_.admin.address, "admin.address");
     const bool tried = context_.wrote("admin.token_file") || context_.wrote("admin.token_env");
     const bool numeric = config_.admin.address.kind != Address::Kind::name;
-    if (numeric && config_.admin.token.empty() && !tried && !config_.admin.address.loopback()) {
+    const bool certified = config_.admin.tls.on() && !config_.admin.tls.client_ca.empty();
+    if (numeric && config_.admin.token.empty() && !tried && !config_.admin.address.loopback() && !certified) {
       error("admin.address", fmt::format("{} can be reached from elsewhere: this needs admin.token_file or "
-                                         "admin.token_env", config_.admin.address.text()));
+                                         "admin.token_env, or admin.tls with client_ca", config_.admin.address.text()));
+    }
+    if (!config_.admin.tls.client_ca.empty() && !config_.admin.tls.on()) {
+      warn("admin.tls.client_ca", "has no effect without admin.tls.certificates");
     }
   }
 
@@ -140,6 +145,12 @@ class Validator {
         if (known && same_place(listener.address, address)) error(setting, address.text() + " is this proxy itself");
       }
     }
+    const bool mixed = std::any_of(origin.servers.begin(), origin.servers.end(),
+                                   [&](const OriginServer& server) { return server.https != origin.https(); });
+    if (mixed) error(path + ".servers", "expected https:// before all servers of an origin, or none: make two origins of them");
+    if (!origin.https() && origin.tls != OriginTls{}) warn(path + ".tls", "has no effect: no server is written as https://…");
+    if (origin.https() && !origin.tls.verify) warn(path + ".tls.verify", "without it anybody on the way can pose as the origin");
+    if (origin.tls.certificate.empty() && !origin.tls.key.empty()) warn(path + ".tls.key", "has no effect without tls.certificate");
     if (origin.eject_max < origin.eject_time) {
       error(path + ".eject_max", "expected at least eject_time (" + duration_text(origin.eject_time) + ")");
     }

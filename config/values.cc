@@ -23,6 +23,7 @@ struct Choice {
 constexpr std::array kBalance{Choice<Balance>{"round_robin", Balance::round_robin},
                               Choice<Balance>{"least_outstanding", Balance::least_outstanding},
                               Choice<Balance>{"consistent_hash", Balance::consistent_hash}};
+constexpr std::array kTlsVersion{Choice<TlsVersion>{"1.2", TlsVersion::v1_2}, Choice<TlsVersion>{"1.3", TlsVersion::v1_3}};
 constexpr std::array kSetCookie{Choice<SetCookie>{"strip", SetCookie::strip},
                                 Choice<SetCookie>{"refuse", SetCookie::refuse},
                                 Choice<SetCookie>{"keep", SetCookie::keep}};
@@ -32,6 +33,7 @@ constexpr std::array kLogFormat{Choice<LogFormat>{"off", LogFormat::off},
                                 Choice<LogFormat>{"json", LogFormat::json}};
 
 constexpr const auto& choices(Balance) { return kBalance; }
+constexpr const auto& choices(TlsVersion) { return kTlsVersion; }
 constexpr const auto& choices(SetCookie) { return kSetCookie; }
 constexpr const auto& choices(Eviction) { return kEviction; }
 constexpr const auto& choices(LogFormat) { return kLogFormat; }
@@ -108,7 +110,7 @@ class Assigner {
     if (value_.string() == nullptr) return wanted("a text in quotes");
     auto text = check_form(rules_.form, *value_.string());
     if (!text) return refuse(text.error().message);
-    *slot = std::move(*text);
+    *slot = rules_.form == Form::file ? from_directory(*text) : std::move(*text);
   }
 
   void operator()(Address* slot) const {
@@ -116,6 +118,20 @@ class Assigner {
     auto address = Address::parse(*value_.string());
     if (!address) return refuse(address.error().message);
     *slot = std::move(*address);
+  }
+
+  // "https://name[:port]" beside the plain addresses; 443 where no port stands there.
+  void operator()(OriginServer* server) const {
+    constexpr std::string_view kHttps = "https://";
+    const std::string* const text = value_.string();
+    if (text == nullptr || !text->starts_with(kHttps)) return (*this)(&server->address);
+    std::string rest = text->substr(kHttps.size());
+    if (rest.ends_with('/')) rest.pop_back();
+    if (rest.rfind(':') == rest.npos || rest.ends_with(']')) rest += ":443";
+    auto address = Address::parse(rest);
+    if (!address) return refuse(address.error().message);
+    server->address = std::move(*address);
+    server->https = true;
   }
 
   void operator()(std::vector<std::string>* slot) const {
@@ -133,8 +149,14 @@ class Assigner {
 
   void operator()(std::vector<OriginServer>* slot) const {
     read_list(slot, "a list of addresses", [](const Assigner& element, OriginServer& server) {
-      if (element.value_.table() == nullptr) return element(&server.address);
+      if (element.value_.table() == nullptr) return element(&server);
       read_table<OriginServer>(element.value_, element.setting_, "", server_settings(), server, element.context_);
+    });
+  }
+
+  void operator()(std::vector<TlsCertificate>* slot) const {
+    read_list(slot, "a list of tables with a certificate and a key", [](const Assigner& element, TlsCertificate& certificate) {
+      read_table<TlsCertificate>(element.value_, element.setting_, "", certificate_settings(), certificate, element.context_);
     });
   }
 
@@ -178,6 +200,12 @@ class Assigner {
   void refuse(std::string message) const { context_.error(value_.place, setting_, std::move(message)); }
   void wanted(std::string_view what) const {
     refuse(fmt::format("expected {}; found {}", what, describe_found(value_)));
+  }
+
+  // Where the process is started must not matter.
+  std::string from_directory(const std::string& path) const {
+    if (path.empty() || path.front() == '/' || context_.directory.empty()) return path;
+    return std::filesystem::absolute(context_.directory / path).lexically_normal().string();
   }
 
   template <class T>
@@ -272,9 +300,19 @@ struct Shower {
   Shown operator()(const std::vector<OriginServer>* slot) const {
     std::vector<std::string> members;
     for (const OriginServer& server : *slot) {
-      const std::string address = quote(server.address.text());
+      const std::string address = *(*this)(&server);
       members.push_back(server.weight == 1 ? address
                                            : fmt::format("{{ address = {}, weight = {} }}", address, server.weight));
+    }
+    return list_text(members);
+  }
+  Shown operator()(const OriginServer* slot) const { return quote((slot->https ? "https://" : "") + slot->address.text()); }
+  Shown operator()(const std::vector<TlsCertificate>* slot) const {
+    std::vector<std::string> members;
+    for (const TlsCertificate& each : *slot) {
+      std::string member = fmt::format("{{ certificate = {}, key = {}", quote(each.certificate), quote(each.key));
+      if (!each.ocsp.empty()) member += fmt::format(", ocsp = {}", quote(each.ocsp));
+      members.push_back(member + " }");
     }
     return list_text(members);
   }
@@ -314,9 +352,11 @@ struct TypeName {
   std::string operator()(const std::optional<T>*) const { return (*this)(static_cast<const T*>(nullptr)); }
   std::string operator()(const std::string*) const { return "text"; }
   std::string operator()(const Address*) const { return "address"; }
+  std::string operator()(const OriginServer*) const { return "address"; }
   std::string operator()(const std::vector<std::string>*) const { return "list of texts"; }
   std::string operator()(const std::vector<Network>*) const { return "list of networks"; }
   std::string operator()(const std::vector<OriginServer>*) const { return "list of addresses"; }
+  std::string operator()(const std::vector<TlsCertificate>*) const { return "list of tables"; }
   std::string operator()(const std::map<int, Seconds>*) const { return "table: status = duration"; }
   template <class Enum>
     requires std::is_enum_v<Enum>

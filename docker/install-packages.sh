@@ -8,12 +8,12 @@ set -euo pipefail
 packages=(
   # the compiler and its tools
   g++ cmake ninja-build make pkg-config
-  # libraries: loop, text, hashing, configuration
-  libevent-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
+  # libraries: loop, TLS, HTTP/2, text, hashing, configuration
+  libevent-dev libssl-dev libnghttp2-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
   # content codings
   zlib1g-dev libbrotli-dev libzstd-dev
   # tests
-  doctest-dev
+  doctest-dev nghttp2-client
   # what the scripts ask with
   curl ca-certificates
 )

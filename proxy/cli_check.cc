@@ -5,6 +5,7 @@
 #include "config/describe.h"
 #include "config/load.h"
 #include "proxy/cli.h"
+#include "proxy/server/snapshot.h"
 
 namespace davenport::cli {
 
@@ -18,6 +19,10 @@ int check(const std::string& file, bool print) {
   }
   const config::Config& config = **loaded;
   for (const std::string& warning : config.warnings) fmt::print(stderr, "{}\n", warning);
+  if (const Result<std::monostate> tls = server::check_tls(config); !tls) {
+    fmt::print(stderr, "{}: {}\n", file, tls.error().message);
+    return 1;
+  }
   if (print) {
     fmt::print("{}", config::effective(config));
     return 0;

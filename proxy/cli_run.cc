@@ -33,7 +33,9 @@ void warn_of_few_descriptors(const config::Config& config) {
               "(LimitNOFILE= of systemd)", files.rlim_cur, config.limits.connections);
 }
 
-std::string shown(const std::string& address) { return address.starts_with("unix:") ? address : "http://" + address; }
+std::string shown(const std::string& address, bool tls) {
+  return address.starts_with("unix:") ? address : (tls ? "https://" : "http://") + address;
+}
 
 class Runner {
  public:
@@ -74,8 +76,11 @@ bool Runner::start(const config::ConfigPtr& config) {
     }
     admin_ = std::move(*admin);
   }
-  for (const std::string& address : server_->listening()) log_info("listening on {}", shown(address));
-  if (admin_) log_info("admin on {}", shown(admin_->address()));
+  const std::vector<std::string> listening = server_->listening();
+  for (std::size_t i = 0; i < listening.size(); ++i) {
+    log_info("listening on {}", shown(listening[i], config->listeners[i].tls.on()));
+  }
+  if (admin_) log_info("admin on {}", shown(admin_->address(), config->admin.tls.on()));
   return true;
 }
 

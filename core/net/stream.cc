@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/net/tls_session.h"
+
 namespace davenport::net {
 
 Stream::Stream(Loop& loop, int fd)
@@ -18,7 +20,11 @@ Stream::Stream(Loop& loop, int fd)
   event_add(event_, nullptr);
 }
 
+Stream::More::More(TimerWheel& wheel) : writer(wheel) {}
+Stream::More::~More() = default;
+
 Stream::~Stream() {
+  if (TlsSession* const session = tls()) session->close_notify();
   event_free(event_);
   ::close(fd_);
   if (destroyed_ != nullptr) *destroyed_ = true;
@@ -29,10 +35,11 @@ void Stream::on_event(int, short what, void* self) {
   if ((what & EV_CLOSED) != 0) stream->peer_closed_ = true;
   if ((what & (EV_READ | EV_CLOSED)) != 0) stream->readable_ = true;
   if ((what & EV_WRITE) != 0) stream->writable_ = true;
+  if (TlsSession* const tls = stream->tls(); tls != nullptr && stream->writable_ && tls->held()) tls->flush();
   bool destroyed = false;
   bool* const outer = std::exchange(stream->destroyed_, &destroyed);
   if (stream->readable_ && stream->reader_.waiter) stream->reader_.wake(Ready::yes);
-  if (!destroyed && stream->writable_ && stream->writer_ != nullptr && stream->writer_->waiter) stream->writer_->wake(Ready::yes);
+  if (!destroyed && stream->writable_ && stream->more_ != nullptr && stream->more_->writer.waiter) stream->more_->writer.wake(Ready::yes);
   if (!destroyed) {
     stream->destroyed_ = outer;
   } else if (outer != nullptr) {
@@ -44,7 +51,7 @@ void Stream::cancel() {
   bool destroyed = false;
   bool* const outer = std::exchange(destroyed_, &destroyed);
   if (reader_.waiter) reader_.wake(Ready::cancelled);
-  if (!destroyed && writer_ != nullptr && writer_->waiter) writer_->wake(Ready::cancelled);
+  if (!destroyed && more_ != nullptr && more_->writer.waiter) more_->writer.wake(Ready::cancelled);
   if (!destroyed) {
     destroyed_ = outer;
   } else if (outer != nullptr) {
@@ -59,6 +66,11 @@ Io Stream::read(std::span<char> into) {
 
 Io Stream::readv(const iovec* pieces, int count, std::size_t room_bytes) {
   if (!readable_) return {Io::Status::again, 0, 0};
+  TlsSession* const session = tls();
+  return session == nullptr ? receive(pieces, count, room_bytes) : session->readv(pieces, count);
+}
+
+Io Stream::receive(const iovec* pieces, int count, std::size_t room_bytes) {
   for (;;) {
     const ssize_t n = count == 1 ? ::recv(fd_, pieces->iov_base, pieces->iov_len, 0) : ::readv(fd_, pieces, count);
     if (n > 0) {
@@ -81,6 +93,12 @@ Io Stream::readv(const iovec* pieces, int count, std::size_t room_bytes) {
 }
 
 Io Stream::writev(const iovec* pieces, int count, std::size_t total_bytes) {
+  if (!writable_) return {Io::Status::again, 0, 0};
+  TlsSession* const session = tls();
+  return session == nullptr ? send(pieces, count, total_bytes) : session->writev(pieces, count);
+}
+
+Io Stream::send(const iovec* pieces, int count, std::size_t total_bytes) {
   if (!writable_) return {Io::Status::again, 0, 0};
   for (;;) {
     ssize_t n = 0;
@@ -105,9 +123,61 @@ Io Stream::writev(const iovec* pieces, int count, std::size_t total_bytes) {
   }
 }
 
-void Stream::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+Io Stream::peek(std::span<char> into) {
+  if (TlsSession* const session = tls()) return session->peek(into.data(), into.size());
+  const ssize_t n = ::recv(fd_, into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (n > 0) return {Io::Status::ok, static_cast<std::size_t>(n), 0};
+  if (n == 0) return {Io::Status::end, 0, 0};
+  if (errno == EAGAIN || errno == EINTR) return {};
+  return {Io::Status::error, 0, errno};
+}
+
+bool Stream::quiet() {
+  char byte;
+  const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  if (n == 0 || !is_tls()) return false;
+  readable_ = true;                                  // records that are not data: a session ticket
+  return tls()->peek(&byte, 1).status == Io::Status::again;
+}
+
+void Stream::shutdown_write() {
+  if (TlsSession* const session = tls()) session->close_notify();
+  ::shutdown(fd_, SHUT_WR);
+}
+
+void Stream::start_tls(TlsServerPtr server, std::string already_read) {
+  more().tls = std::make_unique<TlsSession>(*this, std::move(server), std::move(already_read));
+}
+
+void Stream::start_tls(TlsClientPtr client, const std::string& host) {
+  more().tls = std::make_unique<TlsSession>(*this, std::move(client), host);
+}
+
+TlsFacts Stream::tls_facts() const { return tls()->facts(); }
+
+Task<Result<std::monostate, TlsFault>> Stream::handshake(SteadyTime deadline) {
+  TlsFault fault;
+  for (;;) {
+    const TlsSession::Step step = tls()->shake(fault);
+    if (step == TlsSession::Step::done) co_return std::monostate{};
+    if (step == TlsSession::Step::failed) co_return std::move(fault);
+    Ready ready = Ready::yes;
+    if (step == TlsSession::Step::read) {
+      doubt();
+      ready = co_await readable(deadline);
+    } else {
+      ready = co_await writable(deadline);
+    }
+    if (ready == Ready::yes) continue;
+    fault.kind = ready == Ready::timeout ? TlsFault::Kind::timeout : TlsFault::Kind::cancelled;
+    fault.text = ready == Ready::timeout ? "no TLS handshake in time" : "shutting down";
+    co_return std::move(fault);
+  }
+}
 
 void Stream::reset_on_close() {
+  if (TlsSession* const session = tls()) session->keep_silent();
   const linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

@@ -3,6 +3,8 @@
 //     Io got = stream.read(buffer);                        // at once; Io::Status::again: nothing there
 //     if (!co_await stream.readable(deadline)) …           // false: see last(): timeout, cancelled
 //     Io sent = stream.writev(pieces, count);
+// TLS     start_tls() turns the bytes into records (tls.h): what is read and written afterwards is plain again. A plain stream pays
+//         one test of a pointer for it. After a writev() that was not whole, the next one begins with the bytes that were left.
 // Waiters one coroutine for reading and one for writing. Whoever destroys the stream has ended both before.
 // Thread  the loop's.
 #pragma once
@@ -18,6 +20,7 @@
 #include "core/net/address.h"
 #include "core/net/loop.h"
 #include "core/net/task.h"
+#include "core/net/tls.h"
 
 namespace davenport::net {
 
@@ -25,12 +28,13 @@ struct Io {
   enum class Status : std::uint8_t { ok, again, end /* orderly, reading only */, error };
   Status status = Status::again;
   std::size_t bytes = 0;           // with ok; at least 1
-  int code = 0;                    // errno, with error
+  int code = 0;                    // errno, with error; EKEYREJECTED where a TLS peer has refused us by an alert
 };
 
 enum class Ready : std::uint8_t { yes, timeout, cancelled };
 
 class Stream;
+class TlsSession;
 using StreamPtr = std::unique_ptr<Stream>;
 
 // Connects without blocking; an error says whether another try may help.
@@ -46,8 +50,18 @@ class Stream {
   Io read(std::span<char> into);
   Io readv(const iovec* pieces, int count, std::size_t room_bytes);
   Io writev(const iovec* pieces, int count, std::size_t total_bytes);   // total_bytes: their sum
-  void shutdown_write();
+  Io peek(std::span<char> into);   // reads and leaves it there
+  // Nothing to read, and no end of it, as far as the kernel knows: may this idle connection be used?
+  bool quiet();
+  void shutdown_write();           // TLS: says so to the peer before (close_notify)
   void reset_on_close();           // closing sends RST: for an answer that must not end cleanly
+
+  // `already_read`: bytes of the first record that were read with what came before it.
+  void start_tls(TlsServerPtr server, std::string already_read);
+  void start_tls(TlsClientPtr client, const std::string& host);   // a name to ask for and to verify, or a numeric address
+  Task<Result<std::monostate, TlsFault>> handshake(SteadyTime deadline);
+  bool is_tls() const { return tls() != nullptr; }
+  TlsFacts tls_facts() const;      // after the handshake
 
   class Awaiter;
   Awaiter readable(SteadyTime deadline);
@@ -84,6 +98,10 @@ class Stream {
     void expired(bool cancelled) override { wake(cancelled ? Ready::cancelled : Ready::timeout); }
   };
 
+  friend class TlsSession;
+  TlsSession* tls() const;         // null: plain
+  Io receive(const iovec* pieces, int count, std::size_t room_bytes);   // from the socket
+  Io send(const iovec* pieces, int count, std::size_t total_bytes);     // to it
   friend Task<Result<StreamPtr>> connect(Loop& loop, SocketAddress address, SteadyTime deadline);
   static void on_event(int, short what, void* self);
 
@@ -94,7 +112,9 @@ class Stream {
   bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN
   bool* destroyed_ = nullptr;      // set while on_event is on the stack
   Side reader_;
-  std::unique_ptr<Side> writer_;   // made by the first wait for room: most connections never have to
+  struct More;                     // what most idle connections never need: one pointer for all of it
+  std::unique_ptr<More> more_;     // null: plain, and it never had to wait for room
+  More& more();
 
  public:
   class Awaiter {
@@ -118,9 +138,19 @@ class Stream {
 };
 
 inline Stream::Awaiter Stream::readable(SteadyTime deadline) { return Awaiter(reader_, readable_, deadline); }
-inline Stream::Awaiter Stream::writable(SteadyTime deadline) {
-  if (writer_ == nullptr) writer_ = std::make_unique<Side>(loop_.timers());
-  return Awaiter(*writer_, writable_, deadline);
+
+struct Stream::More {
+  explicit More(TimerWheel& wheel);      // both where a TlsSession is known
+  ~More();
+  Side writer;
+  std::unique_ptr<TlsSession> tls;
+};
+
+inline Stream::More& Stream::more() {
+  if (more_ == nullptr) more_ = std::make_unique<More>(loop_.timers());
+  return *more_;
 }
+inline TlsSession* Stream::tls() const { return more_ == nullptr ? nullptr : more_->tls.get(); }
+inline Stream::Awaiter Stream::writable(SteadyTime deadline) { return Awaiter(more().writer, writable_, deadline); }
 
 }  // namespace davenport::net

@@ -55,7 +55,7 @@ Endpoint endpoint_of(std::string_view path) {
 class Api final : public Admin, public Handler {
  public:
   Api(net::Loop& loop, server::Server& server, std::string version, int listening_fd, const net::SocketAddress& address)
-      : loop_(loop), server_(server), address_(address), service_(std::make_unique<HttpService>(loop, listening_fd, *this)) {
+      : loop_(loop), server_(server), address_(address), service_(std::make_unique<HttpService>(loop, listening_fd, *this, ServiceLimits{}, [&server] { return server.admin_tls(); })) {
     facts_.version = std::move(version);
     facts_.started = facts_.last_reload = read_wall_clock();
   }
@@ -106,7 +106,11 @@ Answer refusal_of(Entry entry) {
 bool is_probe(Endpoint endpoint) { return endpoint == Endpoint::healthz || endpoint == Endpoint::readyz; }
 
 Entry Api::entry_of(const http::RequestHead& head, std::string_view peer) const {
-  return check_entry(head, server_.config()->admin.token, peer == "unix");
+  const config::Admin& settings = server_.config()->admin;
+  const EntryTls tls = !settings.tls.on()                ? EntryTls::none
+                       : settings.tls.client_ca.empty() ? EntryTls::server_only
+                                                        : EntryTls::client_certificate;
+  return check_entry(head, settings.token, peer == "unix", tls);
 }
 
 std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_view peer) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/log.h"
 #include "core/http/grammar.h"
 #include "core/http/parser.h"
 #include "core/http/serializer.h"
@@ -26,6 +27,7 @@ struct ServiceState {
   Handler& handler;
   const ServiceLimits limits;
   const http::HeadLimits head_limits;
+  const HttpService::Tls tls;
   std::unique_ptr<net::Listener> listener;
   std::vector<net::Stream*> streams;       // of open connections
   bool stopping = false;
@@ -45,6 +47,7 @@ class Connection {
   ~Connection() { std::erase(state_->streams, &stream_); }
 
   net::Task<void> run();
+  net::Task<bool> shake_hands(net::TlsServerPtr tls);
 
  private:
   net::Task<Got> read_head();
@@ -185,6 +188,13 @@ std::string Connection::bytes_of(const Answer& answer, bool keep) const {
   return out;
 }
 
+net::Task<bool> Connection::shake_hands(net::TlsServerPtr tls) {
+  stream_.start_tls(std::move(tls), {});
+  const Result<std::monostate, net::TlsFault> shaken = co_await stream_.handshake(state_->loop.now() + state_->limits.handshake_timeout);
+  if (!shaken) log_debug("admin: TLS with {}: {}", peer_, shaken.error().text);
+  co_return shaken && !state_->stopping;
+}
+
 net::Task<void> Connection::run() {
   for (;;) {
     Got got = co_await read_head();
@@ -220,14 +230,19 @@ net::Task<void> Connection::run() {
 }
 
 net::Task<void> serve(std::shared_ptr<ServiceState> state, int fd, std::string peer) {
+  const net::TlsServerPtr tls = state->tls ? state->tls() : nullptr;
   Connection connection(std::move(state), fd, std::move(peer));
+  if (tls != nullptr) {
+    const bool shaken = co_await connection.shake_hands(tls);
+    if (!shaken) co_return;
+  }
   co_await connection.run();
 }
 
 }  // namespace
 
-HttpService::HttpService(net::Loop& loop, int listening_fd, Handler& handler, ServiceLimits limits)
-    : state_(new ServiceState{loop, handler, limits, {}, nullptr, {}, false}) {
+HttpService::HttpService(net::Loop& loop, int listening_fd, Handler& handler, ServiceLimits limits, Tls tls)
+    : state_(new ServiceState{loop, handler, limits, {}, std::move(tls), nullptr, {}, false}) {
   const std::weak_ptr<ServiceState> weak = state_;
   state_->listener = std::make_unique<net::Listener>(loop, listening_fd, [weak](int fd, const net::SocketAddress& peer) {
     const std::shared_ptr<ServiceState> shared = weak.lock();

@@ -7,6 +7,7 @@
 // Thread  the loop's.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "core/http/message.h"
 #include "core/net/loop.h"
 #include "core/net/task.h"
+#include "core/net/tls.h"
 #include "proxy/admin/answer.h"
 
 namespace davenport::admin {
@@ -38,6 +40,7 @@ class Handler {
 };
 
 struct ServiceLimits {
+  Millis handshake_timeout{10'000};
   Millis head_timeout{10'000};   // from a head's first byte to its end: 408
   Millis body_timeout{30'000};   // for all of it: 408
   Millis idle_timeout{60'000};
@@ -48,7 +51,9 @@ struct ServiceState;               // shared with the connections, which may end
 
 class HttpService {
  public:
-  HttpService(net::Loop& loop, int listening_fd, Handler& handler, ServiceLimits limits = {});
+  // `tls`: asked for each connection; null: plain ones.
+  using Tls = std::function<net::TlsServerPtr()>;
+  HttpService(net::Loop& loop, int listening_fd, Handler& handler, ServiceLimits limits = {}, Tls tls = {});
   ~HttpService();
   HttpService(const HttpService&) = delete;
   HttpService& operator=(const HttpService&) = delete;

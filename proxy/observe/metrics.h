@@ -43,6 +43,7 @@ struct alignas(64) WorkerMetrics {
   std::array<Counter, 6> responses_by_class;                        // [1] 1xx … [5] 5xx; [0] none
   Counter requests, client_errors, bytes_in, bytes_out, hit_bytes_out;
   Counter connections_accepted, connections_open, connections_refused;
+  Counter handshakes, handshakes_resumed, handshakes_failed, handshakes_refused;
   Counter parse_errors, timeouts, purges, coalesced_followers, flights, background_refreshes;
   Counter origin_requests, origin_failures, origin_bytes_in, tunnels_open, clients_gone;
   Counter access_log_dropped;

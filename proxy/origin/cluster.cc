@@ -29,10 +29,11 @@ bool is_name(const config::OriginServer& server) { return server.address.kind ==
 
 }  // namespace
 
-Cluster::Cluster(const config::Origin& origin, std::shared_ptr<Roster> roster)
+Cluster::Cluster(const config::Origin& origin, std::shared_ptr<Roster> roster, net::TlsClientPtr tls)
     : settings_(origin),
       head_limits_(head_limits_of(origin)),
       roster_(std::move(roster)),
+      tls_(std::move(tls)),
       ejection_rules_{origin.eject_after, origin.eject_time, origin.eject_max},
       random_(process_seed()) {}
 
@@ -45,6 +46,10 @@ Cluster::~Cluster() {
 }
 
 void Cluster::adopt(const Cluster* predecessor) {
+  // Connections that were made by other rules of trust are nobody's any more: their servers are new ones here.
+  if (predecessor != nullptr && (predecessor->settings_.https() != settings_.https() || predecessor->settings_.tls != settings_.tls)) {
+    return adopt_addresses(*predecessor);
+  }
   for (std::size_t i = 0; i < settings_.servers.size(); ++i) {
     const config::OriginServer& server = settings_.servers[i];
     if (is_name(server)) {
@@ -64,6 +69,24 @@ void Cluster::adopt(const Cluster* predecessor) {
     if (member == nullptr) member = std::make_shared<Member>(roster_, *address);
     list(i, std::move(member));
   }
+  begin(predecessor);
+}
+
+// Of what stays by name, the addresses that are known; no member, so no connection and no health.
+void Cluster::adopt_addresses(const Cluster& predecessor) {
+  adopt(nullptr);
+  for (std::size_t i = 0; i < settings_.servers.size(); ++i) {
+    if (!is_name(settings_.servers[i])) continue;
+    for (const Listed& old : predecessor.listed_) {
+      if (predecessor.settings_.servers[old.server].address != settings_.servers[i].address) continue;
+      const MemberPtr known = find(old.member->address);
+      list(i, known != nullptr ? known : std::make_shared<Member>(roster_, old.member->address));
+    }
+  }
+  begin(&predecessor);
+}
+
+void Cluster::begin(const Cluster* predecessor) {
   if (predecessor != nullptr) {
     for (const Listed& old : predecessor->listed_) old.member->retired = !lists_here(*old.member);
   }
@@ -95,6 +118,16 @@ MemberPtr Cluster::find(const net::SocketAddress& address) const {
     if (each.member->address == address) return each.member;
   }
   return nullptr;
+}
+
+std::string Cluster::server_name(const Member& member) const {
+  if (!settings_.tls.server_name.empty()) return settings_.tls.server_name;
+  const std::scoped_lock lock(roster_->mutex_);
+  for (const Listed& each : listed_) {
+    const config::Address& address = settings_.servers[each.server].address;
+    if (each.member.get() == &member && address.kind != config::Address::Kind::unix_path) return address.host;
+  }
+  return "";
 }
 
 bool Cluster::lists_here(const Member& member) const {
@@ -322,9 +355,9 @@ ClusterState Cluster::state(SteadyTime now) const {
   return state;
 }
 
-ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor) {
+ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor, net::TlsClientPtr tls) {
   auto roster = predecessor != nullptr ? predecessor->roster() : std::make_shared<Roster>(origin.retry_budget);
-  auto cluster = std::make_shared<Cluster>(origin, roster);
+  auto cluster = std::make_shared<Cluster>(origin, roster, std::move(tls));
   const std::scoped_lock lock(roster->mutex_);
   cluster->adopt(predecessor.get());
   if (!roster->queue.empty()) roster->pump(read_steady_clock());     // there may be room now

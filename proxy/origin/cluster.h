@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "core/base/clock.h"
+#include "core/net/tls.h"
 
 namespace davenport::origin {
 
@@ -37,7 +38,8 @@ struct ClusterState {
 // retry budget; the predecessor's exchanges end on it.
 // Refusals: a server that active checks found unhealthy is not asked. One that was ejected for its failures is left alone for a
 // while; but an origin's only address is never ejected. no_server where none is left.
-ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor /* may be null */);
+// `tls`: for https origins, else null. Where that or its settings changed, no connection is taken over.
+ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor /* may be null */, net::TlsClientPtr tls = nullptr);
 ClusterState state_of(const Cluster& cluster, SteadyTime now);
 
 }  // namespace davenport::origin

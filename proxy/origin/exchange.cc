@@ -12,7 +12,9 @@ constexpr std::size_t kKeepBytes = 16 * 1024;
 // A failure of the server's own making: towards ejection, and worth another server.
 bool is_servers(FailureKind kind) {
   return kind == FailureKind::connection_refused || kind == FailureKind::connection_timeout ||
-         kind == FailureKind::connection_terminated || kind == FailureKind::response_timeout;
+         kind == FailureKind::connection_terminated || kind == FailureKind::response_timeout ||
+         kind == FailureKind::tls_certificate_error || kind == FailureKind::tls_protocol_error ||
+         kind == FailureKind::tls_alert_received;
 }
 
 }  // namespace

@@ -5,6 +5,21 @@
 #include "proxy/origin/exchange_impl.h"
 
 namespace davenport::origin {
+namespace {
+
+FailureKind kind_of(const net::TlsFault& fault) {
+  switch (fault.kind) {
+    case net::TlsFault::Kind::closed: return FailureKind::connection_terminated;
+    case net::TlsFault::Kind::timeout: return FailureKind::connection_timeout;
+    case net::TlsFault::Kind::cancelled: return FailureKind::cancelled;
+    case net::TlsFault::Kind::certificate: return FailureKind::tls_certificate_error;
+    case net::TlsFault::Kind::protocol: return FailureKind::tls_protocol_error;
+    case net::TlsFault::Kind::alert: return FailureKind::tls_alert_received;
+  }
+  return FailureKind::tls_protocol_error;
+}
+
+}  // namespace
 
 void Exchange::Impl::claim(MemberPtr member) {
   member_ = std::move(member);
@@ -91,7 +106,7 @@ net::Task<std::optional<Failure>> Exchange::Impl::wait_in_queue(WaiterPtr waiter
   claim(waiter->member);
   Slot slot;
   if (waiter->connection != nullptr) {
-    if (quiet(*waiter->connection->stream)) {
+    if (waiter->connection->stream->quiet()) {
       use(std::move(waiter->connection), true);
       co_return std::nullopt;
     }
@@ -102,7 +117,7 @@ net::Task<std::optional<Failure>> Exchange::Impl::wait_in_queue(WaiterPtr waiter
   }
   if (waiter->fd >= 0) {
     auto stream = std::make_unique<net::Stream>(pool_.loop(), std::exchange(waiter->fd, -1));
-    if (quiet(*stream)) {
+    if (stream->quiet()) {
       use(std::make_unique<Connection>(pool_, std::move(slot), std::move(stream)), true);
       co_return std::nullopt;
     }
@@ -143,6 +158,11 @@ net::Task<std::optional<Failure>> Exchange::Impl::open(Slot slot) {
   const SteadyTime deadline = now() + cluster_->settings().connect_timeout;
   Result<net::StreamPtr> stream = co_await net::connect(pool_.loop(), member_->address, deadline);
   if (stream) {
+    if (const net::TlsClientPtr& tls = cluster_->tls()) {
+      (*stream)->start_tls(tls, cluster_->server_name(*member_));
+      const Result<std::monostate, net::TlsFault> shaken = co_await (*stream)->handshake(deadline);
+      if (!shaken) co_return fail(kind_of(shaken.error()), "TLS: " + shaken.error().text);
+    }
     use(std::make_unique<Connection>(pool_, std::move(slot), std::move(*stream)), false);
     co_return std::nullopt;
   }

@@ -1,5 +1,6 @@
 // The answer as it arrives: heads, then the body by its framing (RFC 9112 §6).
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "proxy/origin/exchange_impl.h"
@@ -9,6 +10,8 @@ namespace davenport::origin {
 using net::Io;
 
 Failure Exchange::Impl::broken(const Io& io) {
+  // A TLS 1.3 server looks at our certificate when we hold the connection for made: its refusal is read here.
+  if (io.status == Io::Status::error && io.code == EKEYREJECTED && !received_) return fail(FailureKind::tls_alert_received, "TLS alert");
   if (io.status == Io::Status::error) return fail(FailureKind::connection_terminated, std::strerror(io.code));
   return fail(FailureKind::connection_terminated,
               received_ ? "closed before its response was whole" : "closed without a response");

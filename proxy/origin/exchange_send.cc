@@ -1,6 +1,4 @@
 // The request on its way: its head as one piece of bytes, its body as the caller brings it.
-#include <sys/socket.h>
-
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -100,8 +98,8 @@ net::Task<std::optional<Failure>> Exchange::Impl::send_rest(std::span<iovec> pie
 bool Exchange::Impl::final_answer_waiting() {
   if (!input_.unread().empty() || !stream().maybe_readable()) return false;   // unread: an interim head, half read
   std::array<char, 10> begin{};                                               // "HTTP/1.1 4"
-  const ssize_t n = ::recv(stream().fd(), begin.data(), begin.size(), MSG_PEEK | MSG_DONTWAIT);
-  return n == static_cast<ssize_t>(begin.size()) && begin.back() != '1';
+  const net::Io io = stream().peek(begin);
+  return io.status == net::Io::Status::ok && io.bytes == begin.size() && begin.back() != '1';
 }
 
 net::Task<SendResult> Exchange::Impl::send_body(std::string_view bytes) {

@@ -14,6 +14,9 @@ constexpr std::array<FailureName, kFailureKindCount> kNames{{
     {"response_timeout", "http_response_timeout", 504},                  // §2.3.26
     {"protocol_error", "http_protocol_error", 502},                      // §2.3.28
     {"head_too_large", "http_response_header_section_size", 502},        // §2.3.19
+    {"tls_certificate_error", "tls_certificate_error", 502},             // §2.3.14
+    {"tls_protocol_error", "tls_protocol_error", 502},                   // §2.3.13
+    {"tls_alert_received", "tls_alert_received", 502},                   // §2.3.15
     {"no_server", "destination_unavailable", 503},                       // §2.3.4
     {"queue_full", "connection_limit_reached", 503},                     // §2.3.12
     {"queue_timeout", "connection_limit_reached", 503},                  // §2.3.12

@@ -15,6 +15,9 @@ enum class FailureKind : std::uint8_t {
   response_timeout,       // 504  no first byte, or nothing between bytes, in time
   protocol_error,         // 502  not HTTP/1.1 as we accept it
   head_too_large,         // 502
+  tls_certificate_error,  // 502  the server's certificate is not trusted, or not for its name
+  tls_protocol_error,     // 502  no TLS in common
+  tls_alert_received,     // 502  the server refused our handshake
   no_server,              // 503  all servers are down or ejected
   queue_full,             // 503  with Retry-After
   queue_timeout,          // 503  with Retry-After

@@ -150,6 +150,11 @@ net::Task<std::string> HealthChecks::Impl::ask(std::shared_ptr<Impl> impl, Clust
   const std::string host = !check.host.empty() ? check.host : member->address.is_unix() ? "localhost" : member->text;
   const std::string request =
       "GET " + check.path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: davenport-health\r\nConnection: close\r\n\r\n";
+  if (cluster->tls() != nullptr) {
+    stream.start_tls(cluster->tls(), cluster->server_name(*member));
+    const Result<std::monostate, net::TlsFault> shaken = co_await stream.handshake(deadline);
+    if (!shaken) co_return "TLS: " + shaken.error().text;
+  }
   std::size_t sent = 0;
   while (sent < request.size()) {
     const iovec piece{const_cast<char*>(request.data()) + sent, request.size() - sent};

@@ -1,9 +1,6 @@
 #include "proxy/origin/pool.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "proxy/origin/exchange_impl.h"
 
@@ -13,11 +10,6 @@ namespace {
 constexpr std::size_t kSpareExchanges = 256;
 
 }  // namespace
-
-bool quiet(const net::Stream& stream) {
-  char byte;
-  return ::recv(stream.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
-}
 
 struct Connection::Watch {
   struct promise_type {
@@ -106,8 +98,8 @@ std::unique_ptr<Connection> Pool::take(const Member& member, bool careful) {
   Idle& idle = found->second.idle;
   while (!idle.empty()) {
     std::unique_ptr<Connection> connection = unpark(idle, idle.size() - 1);
-    const net::Stream& stream = *connection->stream;
-    if (!stream.maybe_readable() && !stream.peer_closed() && (!careful || quiet(stream))) return connection;
+    net::Stream& stream = *connection->stream;
+    if (!stream.maybe_readable() && !stream.peer_closed() && (!careful || stream.quiet())) return connection;
   }
   return nullptr;
 }
@@ -159,7 +151,7 @@ void Pool::sweep(const Member& member) {
   if (found == shelves_.end()) return;
   Idle& idle = found->second.idle;
   for (std::size_t i = idle.size(); i-- > 0;) {
-    if (!quiet(*idle[i]->stream)) unpark(idle, i).reset();
+    if (!idle[i]->stream->quiet()) unpark(idle, i).reset();
   }
 }
 

@@ -87,9 +87,6 @@ class Pool : public IdleSource {
   std::shared_ptr<PoolLink> link_;
 };
 
-// Does the kernel say that the peer has sent nothing and closed nothing?
-bool quiet(const net::Stream& stream);
-
 class Connections::Impl : public Pool {
  public:
   using Pool::Pool;

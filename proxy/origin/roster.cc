@@ -82,7 +82,10 @@ std::unique_ptr<Connection> Roster::hand_over(std::unique_ptr<Connection> connec
   Member& member = connection->member();
   if (queue.empty() || current == nullptr || !current->lists_here(member) || !current->admits(member, now)) return connection;
   Waiter& first = *queue.front();
-  if (&first.loop != &connection->pool.loop()) {
+  if (&first.loop != &connection->pool.loop() && connection->stream->is_tls()) {
+    connection->stream.reset();                         // its secrets can't move: the other makes one of its own
+    first.member = connection->slot.leave();
+  } else if (&first.loop != &connection->pool.loop()) {
     const int fd = ::dup(connection->stream->fd());     // registered with the other loop there, closed with this one here
     if (fd < 0) return connection;
     first.fd = fd;

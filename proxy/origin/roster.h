@@ -91,7 +91,7 @@ class Roster : public std::enable_shared_from_this<Roster> {
 
  private:
   friend class Cluster;
-  friend ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor);
+  friend ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor, net::TlsClientPtr tls);
   WaiterPtr pop();                           // mutex held; the first of the queue
   void refuse_first(FailureKind kind);       // mutex held
   void pump(SteadyTime now);                 // mutex held; grants what can be granted
@@ -147,12 +147,14 @@ struct Grant {
 
 class Cluster {
  public:
-  Cluster(const config::Origin& origin, std::shared_ptr<Roster> roster);
+  Cluster(const config::Origin& origin, std::shared_ptr<Roster> roster, net::TlsClientPtr tls);
   ~Cluster();
 
   const config::Origin& settings() const { return settings_; }
   const http::HeadLimits& head_limits() const { return head_limits_; }
   const std::shared_ptr<Roster>& roster() const { return roster_; }
+  const net::TlsClientPtr& tls() const { return tls_; }  // null: plain
+  std::string server_name(const Member& member) const;   // what its certificate is for
 
   Grant acquire(const Ask& ask, const IdleSource& idle, const WaiterPtr& waiter, SteadyTime now);
   bool may_retry();                                      // takes from the budget and counts
@@ -181,7 +183,7 @@ class Cluster {
 
  private:
   friend class Roster;
-  friend ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor);
+  friend ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor, net::TlsClientPtr tls);
 
   struct Listed {
     std::size_t server;          // index into settings_.servers
@@ -189,6 +191,8 @@ class Cluster {
   };
   // All with the mutex held.
   void adopt(const Cluster* predecessor);
+  void adopt_addresses(const Cluster& predecessor);
+  void begin(const Cluster* predecessor);
   void list(std::size_t server, MemberPtr member);
   MemberPtr find(const net::SocketAddress& address) const;
   bool any_idle() const;
@@ -202,6 +206,7 @@ class Cluster {
   const config::Origin settings_;
   const http::HeadLimits head_limits_;
   const std::shared_ptr<Roster> roster_;
+  const net::TlsClientPtr tls_;
   EjectionRules ejection_rules_;
   // Guarded by the roster's mutex:
   std::vector<Listed> listed_;

@@ -28,14 +28,18 @@ constexpr std::uint64_t kLongWay = http::field_bit(FieldId::upgrade) | http::fie
 
 }  // namespace
 
-ClientConnection::ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener, bool by_address)
+ClientConnection::ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener,
+                                   std::size_t listener_index, bool by_address)
     : worker_(worker),
       stream_(worker.loop(), fd),
       head_limits_of_(worker.snapshot()),
+      listener_(static_cast<std::uint32_t>(listener_index)),
       by_address_(by_address),
       proxy_protocol_(listener.proxy_protocol) {
   peer_.address = peer.host();
   peer_.port = peer.port();
+  peer_.https = greets_ = head_limits_of_->tls[listener_index] != nullptr;
+  peer_.redirect_port = listener.redirect_to_https ? listener.https_port : std::uint16_t{0};
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -67,7 +71,7 @@ void ClientConnection::count_address() {
 
 // Every idle connection holds a frame of this, so that all but the wait is elsewhere.
 net::Detached ClientConnection::run(ClientConnection* self) {
-  Next next = self->proxy_protocol_ ? Next::busy : self->next_turn();
+  Next next = self->proxy_protocol_ || self->greets_ ? Next::busy : self->next_turn();
   while (next != Next::leave) {
     if (next == Next::wait) {
       const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().now()));
@@ -109,13 +113,15 @@ ClientConnection::Next ClientConnection::take_turn() {
   return next_turn();
 }
 
-// What may suspend: the PROXY header, unsent answers, a request on the long way.
+// What may suspend: the PROXY header, the TLS handshake, unsent answers, a request on the long way.
 net::Task<void> ClientConnection::busy() {
-  if (proxy_protocol_) {
-    proxy_protocol_ = false;
-    const bool welcome = co_await read_proxy_header();
-    if (welcome) count_address();
-    else broken_ = true;
+  if (proxy_protocol_ || greets_) {
+    bool welcome = true;
+    if (proxy_protocol_) welcome = co_await read_proxy_header();
+    if (welcome && greets_) welcome = co_await shake_hands();
+    if (!welcome) broken_ = true;
+    else if (proxy_protocol_) count_address();
+    proxy_protocol_ = greets_ = false;
   }
   if (pending_ != nullptr && !pending_->empty()) {
     const bool drained = co_await drain();
@@ -224,7 +230,7 @@ ClientConnection::Taken ClientConnection::take() {
 
 bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now) {
   if (head.method != http::Method::get && head.method != http::Method::head) return false;
-  if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0) return false;
+  if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0 || peer_.redirect_port != 0) return false;
   const Snapshot& snapshot = *worker_.snapshot();
   const config::Route* const route = route_of(snapshot, head.authority, head.path, worker_.text_scratch());
   if (route == nullptr) return false;
@@ -417,6 +423,24 @@ net::Task<bool> ClientConnection::read_proxy_header() {
     const long got = co_await read_more(deadline, 4096);
     if (got <= 0) co_return false;
   }
+}
+
+// What came behind a PROXY header is TLS already.
+net::Task<bool> ClientConnection::shake_hands() {
+  const SteadyTime deadline = worker_.loop().now() + head_limits_of_->config->handshakes.timeout;
+  stream_.start_tls(head_limits_of_->tls[listener_], std::exchange(input_, {}));
+  starved_ = true;
+  const Result<std::monostate, net::TlsFault> shaken = co_await stream_.handshake(deadline);
+  observe::WorkerMetrics& metrics = worker_.metrics();
+  if (!shaken) {
+    metrics.handshakes_failed.add();
+    if (shaken.error().kind == net::TlsFault::Kind::timeout) metrics.timeouts.add();
+    log_debug("TLS with {}: {}", peer_.address, shaken.error().text);
+    co_return false;
+  }
+  metrics.handshakes.add();
+  if (stream_.tls_facts().resumed) metrics.handshakes_resumed.add();
+  co_return true;
 }
 
 // A close with unread bytes sends RST, which may take the answer away from the client: read on for a moment.

@@ -25,7 +25,8 @@ namespace davenport::server {
 
 class ClientConnection {
  public:
-  ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener, bool by_address);
+  ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener,
+                   std::size_t listener_index, bool by_address);
   ~ClientConnection();
 
   static net::Detached run(ClientConnection* self);      // the connection's life
@@ -70,6 +71,7 @@ class ClientConnection {
   void say_and_close(int status, std::string_view sentence, std::string_view more_fields);   // into pending_
   void count_address();                                  // once a PROXY header has named it
   net::Task<bool> read_proxy_header();
+  net::Task<bool> shake_hands();
   net::Task<void> linger();
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
@@ -84,7 +86,9 @@ class ClientConnection {
   SteadyTime head_started_{};                            // of a head that has begun and not ended
   SnapshotPtr head_limits_of_;                           // keeps the limits that a parser borrows
   std::uint32_t requests_ = 0;
+  std::uint32_t listener_;                               // index into the configuration's
   bool keep_alive_ = true, broken_ = false, starved_ = true, by_address_ = false, proxy_protocol_ = false, idle_ = true;
+  bool greets_ = false;                                  // a TLS handshake stands before the first request
 };
 
 }  // namespace davenport::server

@@ -18,7 +18,8 @@ namespace davenport::server {
 struct Peer {
   std::string address;            // numeric; "unix"
   std::uint16_t port = 0;
-  bool https = false;             // what the PROXY header or the listener says; TLS later
+  bool https = false;             // it speaks TLS with us
+  std::uint16_t redirect_port = 0;   // its listener sends everybody to https, at this port; 0: it does not
 };
 
 struct Request {

@@ -26,14 +26,15 @@ Result<net::SocketAddress> socket_address(const config::Address& address) {
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(net::Loop& loop, config::ConfigPtr config, std::unique_ptr<observe::AccessLog> log)
+  ServerImpl(net::Loop& loop, SnapshotPtr snapshot, net::TicketKeysPtr tickets, std::unique_ptr<observe::AccessLog> log)
       : loop_(loop),
         access_log_(std::move(log)),
-        store_(config->cache),
+        store_(snapshot->config->cache),
         sweeper_(purge_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
-        coder_(std::make_unique<transform::Coder>(store_, config->cache.coding_threads)),
-        shared_{store_, purge_log_, sweeper_, *coder_, {}, {}, {false}},
-        snapshot_(make_snapshot(std::move(config), nullptr)) {}
+        coder_(std::make_unique<transform::Coder>(store_, snapshot->config->cache.coding_threads)),
+        shared_{store_, purge_log_, sweeper_, *coder_, {}, {}, {}, {false}},
+        tickets_(std::move(tickets)),
+        snapshot_(std::move(snapshot)) {}
 
   ~ServerImpl() override {
     health_.reset();
@@ -48,8 +49,8 @@ class ServerImpl final : public Server {
     for (std::uint32_t i = 0; i < config.workers; ++i) {
       workers_.push_back(std::make_unique<Worker>(shared_, snapshot_, access_log_ ? access_log_->make_ring() : nullptr));
     }
-    for (const config::Listener& listener : config.listeners) {
-      if (Result<std::monostate> opened = open_listener(listener); !opened) return opened;
+    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+      if (Result<std::monostate> opened = open_listener(config.listeners[i], i); !opened) return opened;
     }
     for (auto& worker : workers_) worker->start();
     health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot_->clusters);
@@ -64,7 +65,10 @@ class ServerImpl final : public Server {
       for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
       return Error{"a change of " + names + " needs a restart"};
     }
-    const SnapshotPtr snapshot = make_snapshot(std::move(next), snapshot_);
+    tickets_->set_lifetime(next->handshakes.ticket_key_lifetime);
+    const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_);
+    if (!made) return made.error();
+    const SnapshotPtr& snapshot = *made;
     {
       const std::scoped_lock lock(mutex_);
       snapshot_ = snapshot;
@@ -85,6 +89,10 @@ class ServerImpl final : public Server {
   config::ConfigPtr config() const override {
     const std::scoped_lock lock(mutex_);
     return snapshot_->config;
+  }
+  net::TlsServerPtr admin_tls() const override {
+    const std::scoped_lock lock(mutex_);
+    return snapshot_->admin_tls;
   }
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return purge_log_; }
@@ -112,7 +120,7 @@ class ServerImpl final : public Server {
 
  private:
   // A socket for each worker on the same port, so that the kernel spreads connections; a Unix socket is shared by dup().
-  Result<std::monostate> open_listener(const config::Listener& listener) {
+  Result<std::monostate> open_listener(const config::Listener& listener, std::size_t index) {
     Result<net::SocketAddress> address = socket_address(listener.address);
     if (!address) return address.error();
     Result<int> first = net::open_listening_socket(*address, true);
@@ -128,7 +136,7 @@ class ServerImpl final : public Server {
         if (!more) return more.error();
         fd = *more;
       }
-      workers_[i]->listen(fd, listener);
+      workers_[i]->listen(fd, index, listener);
     }
     return std::monostate{};
   }
@@ -163,6 +171,7 @@ class ServerImpl final : public Server {
   purge::Sweeper sweeper_;
   std::unique_ptr<transform::Coder> coder_;
   Shared shared_;
+  const net::TicketKeysPtr tickets_;
   mutable std::mutex mutex_;
   SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -180,7 +189,10 @@ Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::Conf
     if (!opened) return opened.error();
     log = std::move(*opened);
   }
-  auto server = std::make_unique<ServerImpl>(main_loop, std::move(config), std::move(log));
+  auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime);
+  const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets);
+  if (!snapshot) return snapshot.error();
+  auto server = std::make_unique<ServerImpl>(main_loop, *snapshot, std::move(tickets), std::move(log));
   if (Result<std::monostate> opened = server->open(); !opened) return opened.error();
   return Result<std::unique_ptr<Server>>(std::move(server));
 }

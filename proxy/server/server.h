@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "core/base/result.h"
 #include "core/net/loop.h"
+#include "core/net/tls.h"
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/origin/cluster.h"
@@ -36,6 +37,7 @@ class Server {
   virtual bool draining() const = 0;
 
   virtual config::ConfigPtr config() const = 0;                          // any
+  virtual net::TlsServerPtr admin_tls() const = 0;                       // any; null: the admin interface is plain
   virtual store::MemoryStore& store() = 0;                               // any
   virtual purge::Log& purge_log() = 0;                                   // any
   virtual purge::Sweeper& sweeper() = 0;                                 // any

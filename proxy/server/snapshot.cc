@@ -3,17 +3,77 @@
 #include "core/http/uri.h"
 
 namespace davenport::server {
+namespace {
 
-SnapshotPtr make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor) {
+net::TlsVersion version_of(config::TlsVersion version) {
+  return version == config::TlsVersion::v1_3 ? net::TlsVersion::v1_3 : net::TlsVersion::v1_2;
+}
+
+Result<net::TlsServerPtr> tls_of(const config::ServerTls& tls, const net::TicketKeysPtr& tickets) {
+  if (!tls.on()) return net::TlsServerPtr();
+  net::TlsServerSettings settings;
+  for (const config::TlsCertificate& files : tls.certificates) settings.certificates.push_back({files.certificate, files.key, files.ocsp});
+  settings.min_version = version_of(tls.min_version);
+  settings.protocols = {"http/1.1"};
+  settings.client_ca = tls.client_ca;
+  return net::make_tls_server(settings, tickets);
+}
+
+Result<net::TlsClientPtr> tls_of(const config::Origin& origin) {
+  if (!origin.https()) return net::TlsClientPtr();
+  const config::OriginTls& tls = origin.tls;
+  return net::make_tls_client({tls.verify, tls.ca, tls.certificate, tls.key.empty() ? tls.certificate : tls.key, version_of(tls.min_version)});
+}
+
+// All that is TLS in a configuration, before anything else is touched.
+struct AllTls {
+  std::vector<net::TlsServerPtr> listeners;
+  net::TlsServerPtr admin;
+  std::vector<net::TlsClientPtr> origins;
+};
+
+Result<AllTls> read_tls(const config::Config& config, const net::TicketKeysPtr& tickets) {
+  AllTls all;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    Result<net::TlsServerPtr> tls = tls_of(config.listeners[i].tls, tickets);
+    if (!tls) return Error{"listen[" + std::to_string(i) + "].tls: " + tls.error().message};
+    all.listeners.push_back(std::move(*tls));
+  }
+  // Who shows a certificate shows it each time: no tickets.
+  Result<net::TlsServerPtr> admin = tls_of(config.admin.tls, nullptr);
+  if (!admin) return Error{"admin.tls: " + admin.error().message};
+  all.admin = std::move(*admin);
+  for (const config::Origin& origin : config.origins) {
+    Result<net::TlsClientPtr> tls = tls_of(origin);
+    if (!tls) return Error{"origin." + origin.name + ".tls: " + tls.error().message};
+    all.origins.push_back(std::move(*tls));
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<std::monostate> check_tls(const config::Config& config) {
+  const Result<AllTls> all = read_tls(config, nullptr);
+  if (!all) return all.error();
+  return std::monostate{};
+}
+
+Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor, const net::TicketKeysPtr& tickets) {
+  Result<AllTls> tls = read_tls(*config, tickets);
+  if (!tls) return tls.error();
   auto snapshot = std::make_shared<Snapshot>();
-  for (const config::Origin& origin : config->origins) {
+  snapshot->tls = std::move(tls->listeners);
+  snapshot->admin_tls = std::move(tls->admin);
+  for (std::size_t at = 0; at < config->origins.size(); ++at) {
+    const config::Origin& origin = config->origins[at];
     origin::ClusterPtr before;
     if (predecessor != nullptr) {
       for (std::size_t i = 0; i < predecessor->clusters.size(); ++i) {
         if (predecessor->config->origins[i].name == origin.name) before = predecessor->clusters[i];
       }
     }
-    snapshot->clusters.push_back(origin::make_cluster(origin, before));
+    snapshot->clusters.push_back(origin::make_cluster(origin, before, tls->origins[at]));
   }
   snapshot->generation = predecessor == nullptr ? 1 : predecessor->generation + 1;
   snapshot->hit_prefix = "Cache-Status: " + config->cache.name + "; hit; ttl=";
@@ -23,7 +83,7 @@ SnapshotPtr make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecess
     if (any_host && route.path_prefix == "/") snapshot->only_route = &route;
   }
   snapshot->config = std::move(config);
-  return snapshot;
+  return SnapshotPtr(std::move(snapshot));
 }
 
 const config::Route* route_of(const Snapshot& snapshot, std::string_view authority, std::string_view path, std::string& scratch) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "core/net/tls.h"
 #include "proxy/origin/cluster.h"
 
 namespace davenport::server {
@@ -15,14 +16,20 @@ namespace davenport::server {
 struct Snapshot {
   config::ConfigPtr config;
   std::vector<origin::ClusterPtr> clusters;   // as Config::origins
+  std::vector<net::TlsServerPtr> tls;         // as Config::listeners; null: plain
+  net::TlsServerPtr admin_tls;                // null: plain
   std::uint64_t generation = 0;
   const config::Route* only_route = nullptr;  // where one route takes every host and path: no look-up then
   std::string hit_prefix;                     // "Cache-Status: davenport; hit; ttl="
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
-// `predecessor` may be null; its clusters' health goes over to those of the same name.
-SnapshotPtr make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor);
+// Reads every certificate, key and list of authorities that the configuration names; an error says which is no good.
+Result<std::monostate> check_tls(const config::Config& config);
+
+// `predecessor` may be null; its clusters' health goes over to those of the same name. An error (a certificate that can't be
+// used) leaves the predecessor as it was.
+Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor, const net::TicketKeysPtr& tickets);
 
 const config::Route* route_of(const Snapshot& snapshot, std::string_view authority, std::string_view path, std::string& scratch);
 

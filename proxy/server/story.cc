@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/http/serializer.h"
+#include "core/http/uri.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client_connection.h"
@@ -50,11 +51,30 @@ net::Task<void> hit(ClientConnection& client, Request& request, HitLabel label, 
   client.output().hold(sent);
 }
 
+// To the same URL under https (RFC 9110 §15.4.9); what proves to an authority whose host this is goes its usual way.
+bool redirected(ClientConnection& client, Request& request, bool has_body, Account& account) {
+  const http::RequestHead& head = request.head;
+  if (request.peer.redirect_port == 0 || head.path.starts_with("/.well-known/acme-challenge/")) return false;
+  if (has_body) client.close_after_this();
+  const auto host = http::parse_host_port(head.authority);
+  if (!host || head.form == http::TargetForm::asterisk || head.form == http::TargetForm::authority) {
+    own(client, request, {400, "This listener only redirects to https, and the request names no host and path.", {}}, account);
+    return true;
+  }
+  std::string location = "Location: https://" + std::string(host->host);
+  if (request.peer.redirect_port != 443) location.append(":").append(std::to_string(request.peer.redirect_port));
+  append_origin_target(head, location);
+  location.append("\r\n");
+  own(client, request, {308, "Only https is spoken here.", location}, account);
+  return true;
+}
+
 // What is answered without a look at route or store. False: go on.
 bool answer_itself(ClientConnection& client, Request& request, Account& account) {
   const http::RequestHead& head = request.head;
   const config::ClientLimits& limits = request.snapshot->config->limits;
   const bool has_body = head.framing != http::Framing::none && !(head.framing == http::Framing::length && head.content_length == 0);
+  if (redirected(client, request, has_body, account)) return true;
   if (head.method == http::Method::connect || head.method == http::Method::trace) {
     if (has_body || head.method == http::Method::connect) client.close_after_this();
     own(client, request, {405, "CONNECT and TRACE are not offered here.", kAllow}, account);

@@ -67,9 +67,9 @@ Worker::Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::Ac
 
 Worker::~Worker() { join(); }
 
-void Worker::listen(int fd, const config::Listener& listener) {
+void Worker::listen(int fd, std::size_t index, const config::Listener& listener) {
   listeners_.push_back(std::make_unique<net::Listener>(
-      loop_, fd, [this, listener](int client, const net::SocketAddress& peer) { accepted(client, peer, listener); }));
+      loop_, fd, [this, index, listener](int client, const net::SocketAddress& peer) { accepted(client, peer, index, listener); }));
 }
 
 void Worker::start() {
@@ -90,17 +90,25 @@ void Worker::join() {
   thread_.join();
 }
 
-void Worker::accepted(int fd, const net::SocketAddress& peer, const config::Listener& listener) {
+void Worker::accepted(int fd, const net::SocketAddress& peer, std::size_t index, const config::Listener& listener) {
   const config::ClientLimits& limits = snapshot_->config->limits;
+  const net::TlsServerPtr& tls = snapshot_->tls[index];
+  if (tls != nullptr && !shared_.handshakes.admit(loop_.now(), snapshot_->config->handshakes.per_second)) {
+    metrics_.handshakes_refused.add();
+    ::close(fd);
+    return;
+  }
   const bool by_address = limits.connections_per_address != 0 && !listener.proxy_protocol;
   if (!shared_.connections.enter(peer.host(), limits.connections, by_address ? limits.connections_per_address : 0)) {
     metrics_.connections_refused.add();
-    Output busy(shared_.store);
-    Account account;
-    append_own_answer(busy, nullptr, {503, "Too many connections.", "Retry-After: 1\r\n"}, *snapshot_,
-                      std::chrono::floor<Seconds>(read_wall_clock()), false, account);
-    const std::string_view bytes = busy.text_view();
-    [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (tls == nullptr) {                  // a client that waits for a handshake could read none of it
+      Output busy(shared_.store);
+      Account account;
+      append_own_answer(busy, nullptr, {503, "Too many connections.", "Retry-After: 1\r\n"}, *snapshot_,
+                        std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+      const std::string_view bytes = busy.text_view();
+      [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     ::close(fd);
     return;
   }
@@ -110,7 +118,7 @@ void Worker::accepted(int fd, const net::SocketAddress& peer, const config::List
   }
   metrics_.connections_accepted.add();
   metrics_.connections_open.add();
-  auto* const client = new ClientConnection(*this, fd, peer, listener, by_address);   // owns itself: run() deletes it
+  auto* const client = new ClientConnection(*this, fd, peer, listener, index, by_address);   // owns itself: run() deletes it
   client->next_in_worker = clients_;
   if (clients_ != nullptr) clients_->previous_in_worker = client;
   clients_ = client;

@@ -30,7 +30,8 @@ class Worker {
   Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::AccessLogRing> ring);
   ~Worker();
 
-  void listen(int fd, const config::Listener& listener);   // takes the descriptor; before start() or posted
+  // `index`: of the listener in the configuration, whose certificates a reload may change.
+  void listen(int fd, std::size_t index, const config::Listener& listener);   // takes the descriptor; before start() or posted
   void start();
   void join();
   void post(std::function<void()> work) { loop_.post(std::move(work)); }
@@ -66,7 +67,7 @@ class Worker {
 
  private:
   class Tick;
-  void accepted(int fd, const net::SocketAddress& peer, const config::Listener& listener);
+  void accepted(int fd, const net::SocketAddress& peer, std::size_t index, const config::Listener& listener);
 
   Shared& shared_;
   net::Loop loop_;

@@ -177,7 +177,7 @@ TEST_CASE("the whole must make sense: routes, origins, listeners and bounds that
        "4:1: cache.defaults.max_object: expected at most cache.max_object"},
       {"[limits]\nhead = \"2KiB\"\n", "3:2: limits.target: expected at most limits.head (2KiB), which counts the target too"},
       {"[admin]\naddress = \"0.0.0.0:9090\"\n", "4:1: admin.address: 0.0.0.0:9090 can be reached from elsewhere: this "
-                                              "needs admin.token_file or admin.token_env"},
+                                              "needs admin.token_file or admin.token_env, or admin.tls with client_ca"},
       {"[admin]\naddress = \"localhost:9090\"\n", "4:1: admin.address: expected a numeric address or a Unix socket to "
                                                  "listen on; found the name \"localhost\""},
       {"[admin]\naddress = \"127.0.0.1:8080\"\n",

@@ -15,6 +15,12 @@ std::string request_bytes(std::string_view method, std::string_view target, cons
   return bytes + "\r\n" + std::string(body);
 }
 
+Client::Client(std::uint16_t port, const TlsOptions& tls) {
+  Socket socket = Socket::connect(port);
+  start_tls_client(socket, tls);
+  wire_ = Wire(std::move(socket));
+}
+
 Client::Client(std::uint16_t port, std::optional<int> receive_buffer_bytes)
     : wire_(Socket::connect(port, receive_buffer_bytes)) {}
 

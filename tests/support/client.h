@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/message.h"
+#include "support/tls.h"
 
 namespace davenport::testing {
 
@@ -24,6 +25,7 @@ class Client {
  public:
   explicit Client(std::uint16_t port, std::optional<int> receive_buffer_bytes = {});
   explicit Client(Socket socket) : wire_(std::move(socket)) {}
+  Client(std::uint16_t port, const TlsOptions& tls);     // over TLS; throws TlsRefused
 
   bool send(std::string_view bytes);                     // false: the peer is gone
   bool send_request(std::string_view method, std::string_view target, const FieldLines& fields = {},
@@ -38,6 +40,7 @@ class Client {
   void read_body(RawResponse& response, std::string_view request_method = "GET");
   std::string await_close();                             // to the end of the connection; what came before it
   bool was_reset() const { return wire_.was_reset(); }
+  TlsLayer& tls() { return *wire_.socket().tls(); }
 
   RawResponse get(std::string_view target, const FieldLines& fields = {});
   RawResponse request(std::string_view method, std::string_view target, const FieldLines& fields = {},

@@ -62,7 +62,34 @@ void Origin::accept_all() {
   }
 }
 
+void Origin::speak_tls(const CertificateFiles& certificate, const std::string& client_ca) {
+  const std::lock_guard lock(mutex_);
+  certificate_ = certificate;
+  client_ca_ = client_ca;
+}
+
+TlsFacts Origin::last_tls() const {
+  const std::lock_guard lock(mutex_);
+  return last_tls_;
+}
+
 void Origin::serve(Connection& connection, Socket socket, int number) {
+  CertificateFiles certificate;
+  std::string client_ca;
+  {
+    const std::lock_guard lock(mutex_);
+    certificate = certificate_;
+    client_ca = client_ca_;
+  }
+  if (!certificate.certificate.empty()) {
+    try {
+      start_tls_server(socket, certificate, client_ca);
+    } catch (const TlsRefused&) {
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    last_tls_ = socket.tls()->facts();
+  }
   Wire wire(std::move(socket));
   {
     const std::lock_guard lock(mutex_);

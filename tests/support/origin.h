@@ -22,6 +22,7 @@
 
 #include "support/barrier.h"
 #include "support/message.h"
+#include "support/tls.h"
 
 namespace davenport::testing {
 
@@ -87,6 +88,9 @@ class Origin {
 
   void stop();                                     // refuses connections, cuts those that are open; keeps the port
   void start();
+  // From now on every connection is TLS; `client_ca`: only with a certificate of it. A handshake that fails is no error of the script.
+  void speak_tls(const CertificateFiles& certificate, const std::string& client_ca = "");
+  TlsFacts last_tls() const;                       // of the newest connection that came to a request
   void cut_connections();                          // as a server that closes idle connections
 
   std::size_t requests(const std::string& target) const;
@@ -126,6 +130,9 @@ class Origin {
   std::vector<SeenRequest> seen_;
   std::list<Connection> connections_;
   std::vector<std::string> errors_;
+  CertificateFiles certificate_;
+  std::string client_ca_;
+  TlsFacts last_tls_;
   std::uint64_t stray_bytes_ = 0;                  // of connections that ended within a head
   std::size_t accepted_ = 0;
   std::atomic<bool> running_{false};

@@ -71,7 +71,7 @@ std::string sanitizer_report(const std::string& log) {
   return "";
 }
 
-Proxy::Proxy(const std::string& toml) {
+Proxy::Proxy(const std::string& toml, AdminClient admin_client) : admin_client_(std::move(admin_client)) {
   write_file(dir_.file("davenport.toml"), toml);
   process_.emplace(std::vector<std::string>{binary(), "run", dir_.file("davenport.toml")},
                    dir_.file("stdout"), dir_.file("log"));
@@ -137,7 +137,8 @@ RawResponse Proxy::admin(const std::string& method, const std::string& target, c
                          const FieldLines& fields) const {
   FieldLines all{{"host", "127.0.0.1:" + std::to_string(admin_port_)}, {"connection", "close"}};
   if (!body.empty() && !fields.has("content-type")) all.add("content-type", "application/json");
-  return Client(admin_port_).request(method, target, all.add(fields), body);
+  Client client = admin_client_ ? admin_client_(admin_port_) : Client(admin_port_);
+  return client.request(method, target, all.add(fields), body);
 }
 
 std::string Proxy::explain(const std::string& url) const {

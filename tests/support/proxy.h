@@ -6,6 +6,7 @@
 // Log     printed, and its directory kept, when the test failed.
 // Binary  $DAVENPORT_BIN, else the one that was built beside the tests.
 #pragma once
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,8 +19,10 @@ namespace davenport::testing {
 
 class Proxy {
  public:
-  explicit Proxy(const ProxyConfig& config) : Proxy(config.text()) {}
-  explicit Proxy(const std::string& toml);
+  // `admin`: how the admin interface is connected to, where that is not plain TCP.
+  using AdminClient = std::function<Client(std::uint16_t port)>;
+  explicit Proxy(const ProxyConfig& config, AdminClient admin = {}) : Proxy(config.text(), std::move(admin)) {}
+  explicit Proxy(const std::string& toml, AdminClient admin = {});
   ~Proxy();
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
@@ -61,6 +64,7 @@ class Proxy {
 
  private:
   void find_ports();
+  const AdminClient admin_client_;
   TempDir dir_;
   std::optional<Process> process_;
   std::uint16_t port_ = 0, admin_port_ = 0;

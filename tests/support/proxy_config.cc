@@ -33,8 +33,20 @@ ProxyConfig& ProxyConfig::route(const std::string& line) {
 }
 
 ProxyConfig& ProxyConfig::listen_proxy_protocol() {
-  proxy_protocol_ = true;
+  return listen("proxy_protocol = true");
+}
+
+ProxyConfig& ProxyConfig::listen(const std::string& line) {
+  listen_ += line + "\n";
   return *this;
+}
+
+ProxyConfig& ProxyConfig::listen_tls(const std::vector<CertificateFiles>& certificates) {
+  std::string list;
+  for (const CertificateFiles& files : certificates) {
+    list += (list.empty() ? "" : ", ") + std::string("{ certificate = \"") + files.certificate + "\", key = \"" + files.key + "\" }";
+  }
+  return listen("tls.certificates = [" + list + "]");
 }
 
 std::string ProxyConfig::text() const {
@@ -46,10 +58,10 @@ std::string ProxyConfig::text() const {
   set_default("admin", "address", "address = \"127.0.0.1:0\"");
   set_default("shutdown", "timeout", "timeout = \"1s\"");
   std::string out;
-  if (!proxy_protocol_) out += "listen = [\"127.0.0.1:0\"]\n";
+  if (listen_.empty()) out += "listen = [\"127.0.0.1:0\"]\n";
   if (top_.find("workers") == std::string::npos) out += "workers = 2\n";
   out += top_;
-  if (proxy_protocol_) out += "\n[[listen]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\n";
+  if (!listen_.empty()) out += "\n[[listen]]\naddress = \"127.0.0.1:0\"\n" + listen_;
   for (const Table& table : tables) out += "\n[" + table.name + "]\n" + table.lines;
   for (const std::vector<Table>& route : routes_) {
     for (const Table& table : route) {

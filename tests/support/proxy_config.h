@@ -16,6 +16,8 @@ class ProxyConfig {
  public:
   ProxyConfig& add(const std::string& table, const std::string& line);
   ProxyConfig& listen_proxy_protocol();                      // every connection begins with a PROXY header
+  ProxyConfig& listen(const std::string& line);              // a line of the one [[listen]] table
+  ProxyConfig& listen_tls(const std::vector<CertificateFiles>& certificates);
   ProxyConfig& origin(const std::string& name, const std::vector<std::string>& servers);
   ProxyConfig& route(const std::string& line = "");          // begins another [[route]]
   std::string text() const;
@@ -26,7 +28,7 @@ class ProxyConfig {
   };
   static std::string& lines_of(std::vector<Table>& tables, const std::string& name);
   std::string top_;
-  bool proxy_protocol_ = false;
+  std::string listen_;
   std::vector<Table> tables_;
   std::vector<std::vector<Table>> routes_;
 };

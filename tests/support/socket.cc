@@ -13,6 +13,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "support/tls.h"
+
 namespace davenport::testing {
 namespace {
 
@@ -44,6 +46,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
     close();
     fd_ = other.release();
+    tls_ = std::move(other.tls_);
   }
   return *this;
 }
@@ -72,6 +75,7 @@ Socket Socket::connect_unix(const std::string& path) {
 }
 
 bool Socket::send_all(std::string_view bytes, Deadline deadline) {
+  if (tls_ != nullptr) return tls_->write(bytes);
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
@@ -92,6 +96,7 @@ std::size_t Socket::send_some(std::string_view bytes) {
 
 Socket::Got Socket::read(std::string& append_to, Deadline deadline, std::size_t at_most) {
   if (!is_open()) return Got::end;
+  if (tls_ != nullptr) return tls_->read(append_to, at_most);
   if (!wait_for(fd_, POLLIN, deadline)) throw TimedOut("bytes from the peer");
   const std::size_t before = append_to.size();
   append_to.resize(before + at_most);
@@ -104,19 +109,24 @@ Socket::Got Socket::read(std::string& append_to, Deadline deadline, std::size_t 
   return got == 0 ? Got::end : Got::reset;
 }
 
-void Socket::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+void Socket::shutdown_write() {
+  if (tls_ != nullptr) tls_->close_notify();
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Socket::shutdown_both() {
   if (const int fd = fd_; fd >= 0) ::shutdown(fd, SHUT_RDWR);
 }
 
 void Socket::reset() {
+  tls_.reset();
   const linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   close();
 }
 
 void Socket::close() {
+  if (tls_ != nullptr && is_open()) tls_->close_notify();
   if (const int fd = release(); fd >= 0) ::close(fd);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,13 +13,15 @@
 
 namespace davenport::testing {
 
+class TlsLayer;            // support/tls.h
+
 class Socket {
  public:
   enum class Got { bytes, end /* FIN */, reset /* RST */ };
 
   Socket() = default;
   explicit Socket(int fd) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(other.release()) {}
+  Socket(Socket&& other) noexcept : fd_(other.release()), tls_(std::move(other.tls_)) {}
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { close(); }
 
@@ -36,10 +39,13 @@ class Socket {
   void close();
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
+  void set_tls(std::shared_ptr<TlsLayer> tls) { tls_ = std::move(tls); }   // all bytes from now on are its own
+  const std::shared_ptr<TlsLayer>& tls() const { return tls_; }
 
  private:
   int release() { return fd_.exchange(-1); }
   std::atomic<int> fd_{-1};
+  std::shared_ptr<TlsLayer> tls_;
 };
 
 // A TCP listener on 127.0.0.1. While it is paused it refuses connections and keeps its port.

@@ -62,6 +62,7 @@ class FakeServer final : public server::Server {
   }
   bool draining() const override { return is_draining; }
   config::ConfigPtr config() const override { return config_; }
+  net::TlsServerPtr admin_tls() const override { return nullptr; }
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
