@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz load-test bench bench-shop clean
+.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz load-test model bench bench-shop clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ LOAD_REQUESTS ?= 200000
 load-test: build ## 500 clients, origins that die, purges, reloads: every answer is checked (1 min); LOAD_REQUESTS=5000000 for long
 	@docker/install-packages.sh load
 	@tests/load/load.py --build $(BUILD_DIR) --clients $(BUILD_DIR)/tests/load_clients --requests $(LOAD_REQUESTS)
+
+model: ## the protocol behind purges across instances, by a model checker: what must hold, and what each rule is there for
+	@docker/install-packages.sh model
+	@tests/model/run.sh
 
 BENCH ?=
 bench: build ## beside nginx, HAProxy, Varnish, Traffic Server, h2o and a bare floor (15 min); BENCH="--traces DIR" adds hit ratios

@@ -242,6 +242,35 @@ struct Admin {
   ServerTls tls;
 };
 
+// The tier that instances share. Off unless `cluster` or `server` is set.
+struct Redis {
+  std::vector<std::string> cluster;            // seeds of a Redis Cluster
+  std::string server;                          // or one server
+  std::vector<Address> seeds;                  // those, read (by the loader)
+  std::string user, password;                  // AUTH; "" password: none
+  std::uint32_t database = 0;                  // of a single server
+  std::string prefix = "davenport:";           // of all keys
+  bool read_replicas = false;
+  Millis connect_timeout{250};
+  Millis budget{20};                           // a request waits no longer for a record
+  Millis fetch_wait{500};                      // for what another instance is fetching; 0: not at all
+  Millis command_timeout{1'000};               // a connection that is silent for so long is closed
+  std::uint64_t max_value_bytes = 1 << 20;     // larger records stay out
+  Seconds max_ttl{7 * 86'400};
+  std::uint64_t pending_writes_bytes = 16 << 20;   // of one worker; more are dropped
+  std::string hmac_key;                        // "": a checksum against accidents
+  std::string instance;                        // in the fleet; "": host name and process
+  bool strict = false;                         // cut off from the log: revalidate everything
+  std::uint32_t replicas = 1;                  // of a cluster, that must have a purge before it is acknowledged
+  Millis purge_timeout{2'000};
+  Millis lease{2'000};
+  Millis node_timeout{15'000};                 // the cluster's cluster-node-timeout
+  std::uint32_t log_entries = 10'000;
+
+  bool enabled() const { return !cluster.empty() || !server.empty(); }
+  bool is_cluster() const { return !cluster.empty(); }
+};
+
 enum class LogFormat : std::uint8_t { off, combined, json };
 struct AccessLog {
   LogFormat format = LogFormat::off;
@@ -257,6 +286,7 @@ struct Config {
   Cache cache;
   Purge purge;
   Admin admin;
+  Redis redis;
   AccessLog access_log;
   Millis shutdown_pause{0};                    // between /readyz turning 503 and the listeners closing
   Millis shutdown_timeout{30'000};             // for requests under way at SIGTERM

@@ -132,6 +132,17 @@ void resolve_defaults(Config& config, const Context& context) {
   }
 }
 
+// The nodes as addresses; what is none is told with its setting.
+void read_redis(Config& config, Context& context) {
+  const auto take = [&](const std::string& setting, const std::string& text) {
+    Result<Address> address = Address::parse(text);
+    if (!address) return context.error(context.place_of(setting), setting, address.error().message);
+    config.redis.seeds.push_back(std::move(*address));
+  };
+  for (const std::string& node : config.redis.cluster) take("redis.cluster", node);
+  if (!config.redis.server.empty()) take("redis.server", config.redis.server);
+}
+
 void sort_by_place(Problems& problems) {
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return Place{a.line, a.column} < Place{b.line, b.column};
@@ -162,6 +173,7 @@ Result<ConfigPtr, Problems> load(std::string_view toml_text, std::string_view fi
   }
   read_routes(find(root, "route"), defaults, config, context);
   resolve_defaults(config, context);
+  read_redis(config, context);
   validate(config, context);
 
   sort_by_place(context.problems);

@@ -35,6 +35,7 @@ class Validator {
     limits();
     networks();
     cache();
+    redis();
     for (const Origin& origin : config_.origins) this->origin(origin);
     if (config_.origins.empty() && !context_.wrote("origin")) {
       error("origin", "expected at least one origin: [origin.shop] and servers = [\"127.0.0.1:3000\"]");
@@ -99,6 +100,20 @@ class Validator {
     if (!config_.admin.tls.client_ca.empty() && !config_.admin.tls.on()) {
       warn("admin.tls.client_ca", "has no effect without admin.tls.certificates");
     }
+  }
+
+  void redis() {
+    const Redis& redis = config_.redis;
+    if (!redis.enabled()) return;
+    if (redis.is_cluster() && !redis.server.empty()) error("redis.server", "stands beside redis.cluster: only one of the two can be meant");
+    if (redis.is_cluster() && redis.database != 0) error("redis.database", "a cluster has no databases");
+    if (redis.prefix.find_first_of("{}") != std::string::npos) error("redis.prefix", "expected no braces: they choose the slot of a cluster");
+    const bool tried = context_.wrote("redis.password_file") || context_.wrote("redis.password_env");
+    if (!redis.user.empty() && redis.password.empty() && !tried) error("redis.user", "needs redis.password_file or redis.password_env");
+    for (const Address& seed : redis.seeds) {
+      if (redis.is_cluster() && seed.kind == Address::Kind::unix_path) error("redis.cluster", "nodes of a cluster have addresses, not sockets");
+    }
+    if (redis.budget > redis.command_timeout) error("redis.budget", "expected at most redis.command_timeout");
   }
 
   void limits() {

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that building, testing and trying Davenport needs, as far as they are missing.
 # Where nothing is missing it does nothing, asks for nothing and needs no network. Otherwise: as root, or through sudo.
-#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, load, bench, django, wordpress
+#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, load, model, bench, django, wordpress
 #   docker/install-packages.sh --list [GROUP...]   print what is needed, one a line
 set -euo pipefail
 
 packages=(
   # the compiler and its tools
   g++ cmake ninja-build make pkg-config
-  # libraries: loop, TLS, HTTP/2, text, hashing, configuration
-  libevent-dev libssl-dev libnghttp2-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
+  # libraries: loop, Redis, TLS, HTTP/2, text, hashing, configuration
+  libevent-dev libhiredis-dev libssl-dev libnghttp2-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
   # content codings
   zlib1g-dev libbrotli-dev libzstd-dev
   # tests
-  doctest-dev nghttp2-client
+  doctest-dev nghttp2-client redis-server redis-tools openssl
   # what the scripts ask with
   curl ca-certificates
 )
@@ -24,11 +24,12 @@ for argument in "$@"; do
     --list) list=true ;;
     load) packages+=(python3) ;;
     fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
+    model) packages+=(spin) ;;
     wordpress) packages+=(python3 nginx-light mariadb-server php-fpm php-cli php-mysql php-xml wordpress wordpress-theme-twentytwentythree) ;;
     django) packages+=(python3 python3-django gunicorn) ;;
     bench) packages+=(wrk strace python3 nginx-light haproxy varnish trafficserver h2o libbenchmark-dev) ;;
     *)
-      printf 'There is no group "%s": fuzz, load, bench, django, wordpress\n' "$argument" >&2
+      printf 'There is no group "%s": fuzz, load, model, bench, django, wordpress\n' "$argument" >&2
       exit 1
       ;;
   esac

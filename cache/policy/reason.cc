@@ -5,6 +5,7 @@ namespace davenport::policy {
 ReasonName name_of(Reason reason) {
   switch (reason) {
     case Reason::fresh_hit: return {"fresh_hit", ""};                            // RFC 9111 §4.2
+    case Reason::redis_hit: return {"redis_hit", ""};                            // fresh, in the tier that instances share
     case Reason::stale_while_revalidate: return {"stale_while_revalidate", ""};  // RFC 5861 §3
     case Reason::stale_if_error: return {"stale_if_error", "stale"};             // RFC 5861 §4: the origin was asked
     case Reason::stale_origin_gone: return {"stale_origin_gone", ""};            // RFC 9111 §4.2.4, RFC 9211 §2.1
@@ -21,6 +22,7 @@ ReasonName name_of(Reason reason) {
     case Reason::request_min_fresh: return {"request_min_fresh", "request"};     // RFC 9111 §5.2.1.3
     case Reason::purged: return {"purged", "uri-miss"};                          // a purge: as if it were not there
     case Reason::purged_soft: return {"purged_soft", "stale"};                   // a soft purge makes stale
+    case Reason::purge_unknown: return {"purge_unknown", "stale"};               // the purge log was lost sight of
     case Reason::partial_miss: return {"partial_miss", "partial"};               // RFC 9111 §3.3
     case Reason::hit_for_miss: return {"hit_for_miss", "uri-miss"};              // known as uncacheable
     case Reason::collapsed: return {"collapsed", "uri-miss"};                    // RFC 9111 §4
@@ -105,6 +107,7 @@ std::string_view advice_for(Storing storing) {
 std::string_view text_of(Reason reason) {
   switch (reason) {
     case Reason::fresh_hit: return "A fresh stored answer was served.";
+    case Reason::redis_hit: return "A fresh answer was found in Redis, where another instance had put it.";
     case Reason::stale_while_revalidate:
       return "A stale answer was served within stale-while-revalidate, and one revalidation runs behind it.";
     case Reason::stale_if_error: return "The origin failed, and a stale answer stood in within stale-if-error.";
@@ -123,6 +126,8 @@ std::string_view text_of(Reason reason) {
     case Reason::request_min_fresh: return "The stored answer is not fresh for as long as the client's min-fresh.";
     case Reason::purged: return "What was stored has been purged.";
     case Reason::purged_soft: return "What was stored has been purged softly: it counts as stale.";
+    case Reason::purge_unknown:
+      return "Purges may have been missed while the log of the fleet could not be followed: the stored answer is validated.";
     case Reason::partial_miss: return "Only a part is stored, and it does not hold all that was asked for.";
     case Reason::hit_for_miss: return "This key is remembered as uncacheable.";
     case Reason::collapsed: return "The request waited for the answer to another one like it.";

@@ -9,10 +9,10 @@ namespace davenport::policy {
 
 enum class Reason : std::uint8_t {
   // answered from the store
-  fresh_hit, stale_while_revalidate, stale_if_error, stale_origin_gone, stale_if_slow, client_accepts_stale, revalidated,
+  fresh_hit, redis_hit, stale_while_revalidate, stale_if_error, stale_origin_gone, stale_if_slow, client_accepts_stale, revalidated,
   // the origin was asked, and the answer might be stored
   uri_miss, vary_miss, stale, must_revalidate, response_no_cache, request_no_cache, request_max_age, request_min_fresh,
-  purged, purged_soft, partial_miss, hit_for_miss, collapsed,
+  purged, purged_soft, purge_unknown, partial_miss, hit_for_miss, collapsed,
   // passed: neither looked up nor stored
   method, route_bypass, pass_cookie, authorization, request_no_store, upgrade, range_unsupported, memory_pinned,
   // answered by ourselves

@@ -132,6 +132,7 @@ Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, boo
                 const config::CacheRules&, WallSeconds now) {
   if (stored == nullptr) return ask_origin(ask, Action::fetch, other_variants ? Reason::vary_miss : Reason::uri_miss);
   if (purge == PurgeState::hard) return ask_origin(ask, Action::fetch, Reason::purged);
+  if (purge == PurgeState::validate) return ask_origin(ask, Action::validate, Reason::purge_unknown);
   if (ask.authorization && !stored->shared_with_authorization) {
     return ask_origin(ask, Action::fetch, Reason::authorization);
   }
@@ -146,7 +147,7 @@ Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, boo
 
 std::optional<Reason> stale_instead(const Ask& ask, const StoredFacts& stored, PurgeState purge, OriginTrouble trouble,
                                     const config::CacheRules& rules, WallSeconds now) {
-  if (purge == PurgeState::hard || stored.no_cache || stored.must_revalidate || ask.no_cache) return std::nullopt;
+  if (purge >= PurgeState::validate || stored.no_cache || stored.must_revalidate || ask.no_cache) return std::nullopt;
   if (ask.authorization && !stored.shared_with_authorization) return std::nullopt;
   if (stored.partial && !ask.partial_suffices) return std::nullopt;
   const std::int64_t staleness = std::max<std::int64_t>(0, -stored.ttl(now));

@@ -37,7 +37,9 @@ enum class Action : std::uint8_t {
   refuse,              // only-if-cached and nothing to serve: 504
 };
 
-enum class PurgeState : std::uint8_t { valid, soft, hard };   // of the stored response; hard: as if it were not there
+// Of the stored response. soft: as if it were stale; validate: a purge may have been missed, so that it is good for its validators
+// alone; hard: as if it were not there.
+enum class PurgeState : std::uint8_t { valid, soft, validate, hard };
 
 struct Decision {
   Action action = Action::fetch;

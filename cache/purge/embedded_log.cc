@@ -44,6 +44,21 @@ Result<Receipt> EmbeddedLog::record(const Request& request) {
   return Receipt{position};
 }
 
+Position EmbeddedLog::advance() {
+  const std::lock_guard lock(mutex_);
+  const Position position = position_.load(std::memory_order_relaxed) + 1;
+  position_.store(position, std::memory_order_release);
+  return position;
+}
+
+Position EmbeddedLog::raise_floor() {
+  const std::lock_guard lock(mutex_);
+  const Position position = position_.load(std::memory_order_relaxed) + 1;
+  index_.raise_floor(position);
+  position_.store(position, std::memory_order_release);
+  return position;
+}
+
 void EmbeddedLog::on_record(std::function<void(Position, const Request&)> listener) {
   const std::lock_guard lock(mutex_);
   listener_ = std::move(listener);

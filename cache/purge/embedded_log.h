@@ -31,6 +31,11 @@ class EmbeddedLog final : public Log {
   Result<Receipt> record(const Request& request) override;
   policy::PurgeState check(const Names& names, Position since) const override;
 
+  // A position of its own that purges nothing.
+  Position advance();
+  // What is stored now, or was asked for before, is to be validated: purges may have been missed.
+  Position raise_floor();
+
   // Told of each purge in the order of positions, under the log's lock, before record() returns: it must be short and
   // must not call record(). One listener (the sweeper); an empty function ends it.
   void on_record(std::function<void(Position, const Request&)> listener);

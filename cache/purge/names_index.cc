@@ -41,7 +41,7 @@ void NamesIndex::note(const Target& target, Position position, bool soft) {
     return;
   }
   const Remembered name{position, target.kind, soft, static_cast<std::uint32_t>(target.name.size()),
-                        hash128(target.name, process_seed())};
+                        hash_of(target)};
   {
     const std::unique_lock lock(mutex_);
     (*table_of(name))[name.hash].raise(position, soft);
@@ -79,6 +79,7 @@ PurgeState NamesIndex::find(const Names& names, Position since) const {
   if (all_.hard.load(acquire) > since || floor_.hard.load(acquire) > since) return PurgeState::hard;
   const bool all_soft = all_.soft.load(acquire) > since || floor_.soft.load(acquire) > since;
   PurgeState state = all_soft ? PurgeState::soft : PurgeState::valid;
+  if (unknown_.load(acquire) > since) state = PurgeState::validate;
   if (!may_hit(names, since)) return state;
 
   const std::shared_lock lock(mutex_);
@@ -110,6 +111,8 @@ Position NamesIndex::crowded(std::size_t more) const {
   const std::size_t excess = order_.size() + more - names_limit_;
   return order_[std::min(order_.size(), std::max(excess, names_limit_ / 2)) - 1].position;
 }
+
+void NamesIndex::raise_floor(Position position) { raise(unknown_, position); }
 
 // The floor is raised before the name goes, so that no reader finds neither.
 void NamesIndex::forget_through(Position position) {

@@ -26,6 +26,8 @@ class NamesIndex {
   void record(const Request& request, Position position);
   policy::PurgeState find(const Names& names, Position since) const;
 
+  // What is older than `position` is to be validated: purges may have been missed.
+  void raise_floor(Position position);
   // Forgets what was purged at or before `position`, oldest first.
   void forget_through(Position position);
   // The position up to which half of the names may go; 0 while there is room for `more` names.
@@ -61,6 +63,7 @@ class NamesIndex {
 
   const std::size_t names_limit_;
   Last all_, floor_;                         // the last purge of everything; what was forgotten
+  std::atomic<Position> unknown_{0};         // raise_floor()
   std::atomic<Position> last_prefix_{0};
   std::unique_ptr<Filter> url_filter_, tag_filter_;
   mutable std::shared_mutex mutex_;

@@ -19,7 +19,7 @@ class Sweeper::Batch {
         if (target.kind == Kind::all) {
           all_.push_back(number);
         } else {
-          table_of(target)[hash128(target.name, process_seed())].push_back(number);
+          table_of(target)[hash_of(target)].push_back(number);
         }
       }
     }
@@ -167,6 +167,7 @@ void Sweeper::sweep(const std::vector<Pending>& pending, Position through, bool 
     const PurgeState state = log_.check(names, checked_at);
     if (state == PurgeState::valid) return {state, now_at};
     const PurgeState counted = batch.count(names, checked_at);
+    if (state == PurgeState::validate) return {state, checked_at};    // stays so until it was validated
     if (!all_counted) return {state, now_at};
     return {counted, std::max(checked_at, through)};
   });

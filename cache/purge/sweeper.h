@@ -31,7 +31,8 @@ class Sweeper {
   static constexpr std::size_t kMaxPending = 16'384;
   static constexpr std::size_t kRemembered = 16'384;
 
-  // What becomes of one response. hard: it is dropped. soft: it is marked, and checked. valid: it was checked.
+  // What becomes of one response. hard: it is dropped. soft: it is marked, and checked. validate: it stays as it is. valid: it
+  // was checked.
   struct Verdict {
     policy::PurgeState state = policy::PurgeState::valid;
     Position checked_at = 0;           // to be marked, unless hard

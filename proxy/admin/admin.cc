@@ -12,6 +12,7 @@
 #include "proxy/admin/metrics_text.h"
 #include "proxy/admin/purge_request.h"
 #include "proxy/server/purge_dialect.h"
+#include "proxy/server/purge_wait.h"
 
 namespace davenport::admin {
 namespace {
@@ -30,7 +31,8 @@ constexpr std::string_view kIndex =
     "       &method=HEAD  &format=text\n"
     "POST /purge                       {\"url\": \"http://host/path\"}, {\"urls\": [...]}, {\"tag\": \"...\"}, {\"tags\": [...]},\n"
     "                                  {\"prefix\": \"http://host/path\"} or {\"all\": true}; beside it\n"
-    "                                  \"soft\": true, \"id\": \"...\", \"count\": false\n"
+    "                                  \"soft\": true, \"id\": \"...\", \"count\": false, \"wait\": \"all\"\n"
+    "GET  /fleet                       the instances that share a Redis, and how far each has followed the purges\n"
     "PURGE /path                       one URL of the host in the Host field\n";
 
 // A wait for the sweeper's count; shared with its callback, which may come after everyone here has left.
@@ -40,7 +42,7 @@ struct Counting {
   purge::Sweeper::Count count;
 };
 
-enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, none };
+enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, fleet, none };
 
 Endpoint endpoint_of(std::string_view path) {
   if (path == "/") return Endpoint::index;
@@ -49,6 +51,7 @@ Endpoint endpoint_of(std::string_view path) {
   if (path == "/metrics") return Endpoint::metrics;
   if (path == "/explain") return Endpoint::explain;
   if (path == "/purge") return Endpoint::purge;
+  if (path == "/fleet") return Endpoint::fleet;
   return Endpoint::none;
 }
 
@@ -78,6 +81,7 @@ class Api final : public Admin, public Handler {
   Entry entry_of(const http::RequestHead& head, std::string_view peer) const;
   Answer ready(bool with_names) const;
   Answer explained(std::string_view query) const;
+  net::Task<Answer> fleet();
   net::Task<Answer> purge_many(Incoming request);
   net::Task<Answer> purge_one(Incoming request);
   net::Task<Answer> purge(PurgeOrder order, std::string_view peer);
@@ -90,6 +94,27 @@ class Api final : public Admin, public Handler {
   std::vector<std::shared_ptr<Counting>> waiting_;
   std::unique_ptr<HttpService> service_;
 };
+
+int status_of(purge::Reach reach) {
+  switch (reach) {
+    case purge::Reach::everywhere: return 200;
+    case purge::Reach::partly: return 202;
+    case purge::Reach::here: return 503;
+  }
+  __builtin_unreachable();
+}
+
+// How far a purge has come in a fleet.
+void add_reach(JsonWriter& json, const purge::Receipt& receipt) {
+  json.member("applied_here", true).member("recorded", receipt.reach != purge::Reach::here);
+  json.array("confirmed");
+  for (const std::string& each : receipt.confirmed) json.value(each);
+  json.end();
+  if (receipt.missing.empty()) return;
+  json.array("missing");
+  for (const std::string& each : receipt.missing) json.value(each);
+  json.end();
+}
 
 Answer refusal_of(Entry entry) {
   if (entry == Entry::no_token) {
@@ -143,6 +168,10 @@ net::Task<Answer> Api::handle(Incoming request) {
       Answer answer = co_await purge_many(request);
       co_return answer;
     }
+    case Endpoint::fleet: {
+      Answer answer = co_await fleet();
+      co_return answer;
+    }
     case Endpoint::none: break;           // refused before
   }
   co_return problem(404, "There is nothing here by that name.");
@@ -159,6 +188,9 @@ Answer Api::ready(bool with_names) const {
   json.object().member("ready", ok);
   if (server_.draining()) json.member("reason", "draining");
   else if (none_available) json.member("reason", "no origin server available");
+  if (const purge::LogHealth log = server_.purge_log().health(); log.shared) {
+    json.member("purge_log", log.reachable ? "followed" : log.strict ? "out of reach: everything is validated" : "out of reach");
+  }
   if (with_names) {
     json.array("unavailable_origins");
     for (const origin::ClusterState& origin : origins) {
@@ -197,20 +229,51 @@ net::Task<Answer> Api::purge_one(Incoming request) {
 
 net::Task<Answer> Api::purge(PurgeOrder order, std::string_view peer) {
   order.request.by = "admin " + std::string(peer);
-  const Result<purge::Receipt> receipt = server_.purge_log().record(order.request);
+  const Result<purge::Receipt> receipt = co_await server::purge_and_wait(loop_, server_.purge_log(), order.request);
   if (!receipt) co_return problem(503, receipt.error().message);
   ++facts_.admin_purges;
-  log_info("purge {}: {} name(s){} by {}", receipt->position, order.request.targets.size(), order.request.soft ? ", soft," : "",
+  const std::uint64_t position = receipt->pid.position != 0 ? receipt->pid.position : receipt->position;
+  log_info("purge {}: {} name(s){} by {}", position, order.request.targets.size(), order.request.soft ? ", soft," : "",
            order.request.by);
   purge::Sweeper::Count matched;
   if (order.count) matched = co_await count(receipt->position);
   JsonWriter json;
-  json.object().member("position", receipt->position);
+  json.object().member("position", position);
+  if (server_.purge_log().health().shared) add_reach(json, *receipt);
   if (matched) json.member("matched_here", *matched);
   else if (order.count) json.key("matched_here").null();      // not known: it holds all the same
   json.member("soft", order.request.soft).member("names", order.request.targets.size());
   if (!order.request.id.empty()) json.member("id", order.request.id);
   json.end();
+  co_return Answer{status_of(receipt->reach), "application/json", json.take(), {}};
+}
+
+net::Task<Answer> Api::fleet() {
+  struct Waiting {
+    explicit Waiting(net::Loop& loop) : told(loop) {}
+    net::Notify told;
+    std::optional<Result<std::vector<purge::Instance>>> result;
+  };
+  const auto waiting = std::make_shared<Waiting>(loop_);
+  std::function<void(Result<std::vector<purge::Instance>>)> done = [waiting, &loop = loop_](Result<std::vector<purge::Instance>> all) {
+    loop.post([waiting, all = std::move(all)] {
+      waiting->result = all;
+      waiting->told.notify();
+    });
+  };
+  const purge::LogHealth health = server_.purge_log().health();
+  if (!health.shared) co_return problem(404, "This instance is on its own: no Redis is configured.");
+  server_.purge_log().fleet(std::move(done));
+  const net::Wake wake = co_await waiting->told.wait(loop_.now() + kCountWait);
+  if (wake != net::Wake::notified || !waiting->result) co_return problem(503, "shutting down");
+  if (!*waiting->result) co_return problem(503, waiting->result->error().message);
+  JsonWriter json;
+  json.object().member("instance", health.instance).member("position", health.at.position).array("instances");
+  for (const purge::Instance& each : **waiting->result) {
+    json.object().member("name", each.name).member("position", each.at.position).member("lag", each.lag);
+    json.member("heard_ms", each.heard.count()).member("live", each.live).end();
+  }
+  json.end().end();
   co_return Answer{200, "application/json", json.take(), {}};
 }
 

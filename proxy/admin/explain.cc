@@ -158,7 +158,7 @@ Variant describe(const store::StoredResponse& response, const purge::Log& log, c
   variant.lifetime_source = lifetime_source(variant.facts, fields, rules);
   // The route's tags may be newer than the response, and the origin's own are kept as hashes alone.
   for (std::string& tag : policy::tags_of(fields, rules)) {
-    const Hash128 hash = hash128(tag, process_seed());
+    const Hash128 hash = purge::tag_hash(tag);
     const auto tags = response.tags();
     if (std::find(tags.begin(), tags.end(), hash) != tags.end()) variant.tags.push_back(std::move(tag));
   }

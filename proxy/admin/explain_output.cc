@@ -14,6 +14,7 @@ std::string_view name_of(policy::PurgeState state) {
   switch (state) {
     case policy::PurgeState::valid: return "valid";
     case policy::PurgeState::soft: return "soft";
+    case policy::PurgeState::validate: return "validate";
     case policy::PurgeState::hard: return "hard";
   }
   __builtin_unreachable();
@@ -144,6 +145,8 @@ void append_variant(std::string& out, const Variant& variant, std::size_t number
   out += fmt::format("    Purges    {}, checked at position {}\n",
                      variant.purge == policy::PurgeState::valid  ? "none hits it"
                      : variant.purge == policy::PurgeState::soft ? "purged softly: it counts as stale"
+                     : variant.purge == policy::PurgeState::validate
+                         ? "some may have been missed: it is to be validated"
                                                                  : "purged: it counts as not there",
                      variant.checked_at);
 }

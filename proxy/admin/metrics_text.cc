@@ -192,6 +192,64 @@ void add_origins(Exposition& out, const std::vector<origin::ClusterState>& origi
   }
 }
 
+struct RedisCounter {
+  const char *name, *help, *label;
+  struct Sample {
+    const char* value;
+    redis::Count redis::Metrics::*count;
+  };
+  std::vector<Sample> samples;
+};
+
+// Nothing of it where there is no Redis.
+void add_redis(Exposition& out, server::Server& server) {
+  const std::vector<const redis::Metrics*> all = server.redis_metrics();
+  if (all.empty()) return;
+  using M = redis::Metrics;
+  static const RedisCounter kRedis[] = {
+      {"davenport_redis_reads_total", "Look-ups in Redis by what they brought.", "result",
+       {{"found", &M::found}, {"absent", &M::absent}, {"unusable", &M::unusable}, {"damaged", &M::damaged},
+        {"failed", &M::read_failed}, {"late", &M::read_late}, {"skipped", &M::read_skipped}}},
+      {"davenport_redis_writes_total", "Answers on their way to Redis by what became of them.", "result",
+       {{"written", &M::written}, {"failed", &M::write_failed}, {"dropped", &M::write_dropped}, {"too_large", &M::write_too_large},
+        {"no_position", &M::write_no_position}}},
+      {"davenport_redis_errors_total", "Errors that Redis answered with.", "error",
+       {{"moved", &M::moved}, {"ask", &M::asked}, {"try_again", &M::try_again}, {"cluster_down", &M::cluster_down},
+        {"read_only", &M::read_only}, {"loading", &M::loading}, {"out_of_memory", &M::out_of_memory}, {"refused", &M::refused},
+        {"other", &M::other_errors}}},
+      {"davenport_redis_connections_total", "Connections to Redis nodes by what happened to them.", "event",
+       {{"begun", &M::connects}, {"ended", &M::disconnects}}},
+      {"davenport_redis_lease_waits_total", "Looks for an answer that another instance was fetching.", "", {{"", &M::lease_waits}}},
+      {"davenport_redis_breaker_openings_total", "Times that a node was left alone for its failures.", "", {{"", &M::breaker_openings}}},
+      {"davenport_redis_map_refreshes_total", "Times that the cluster's slots were asked for.", "result",
+       {{"tried", &M::refreshes}, {"failed", &M::refresh_failures}}},
+  };
+  const auto total = [&all](redis::Count M::*count) {
+    std::uint64_t sum = 0;
+    for (const M* each : all) sum += (each->*count).value();
+    return sum;
+  };
+  for (const RedisCounter& family : kRedis) {
+    out.counter(family.name, family.help);
+    for (const RedisCounter::Sample& sample : family.samples) {
+      if (*family.label == '\0') out.sample(total(sample.count));
+      else out.sample({{family.label, sample.value}}, total(sample.count));
+    }
+  }
+  out.gauge("davenport_redis_write_bytes_pending", "Bytes on their way to Redis.");
+  out.sample(total(&M::write_bytes_pending));
+  const purge::LogHealth log = server.purge_log().health();
+  out.gauge("davenport_purge_log_reachable", "1 while the fleet's purge log is followed.");
+  out.sample(std::uint64_t{log.reachable ? 1u : 0u});
+  out.gauge("davenport_purge_log_position", "Entry of the fleet's purge log up to which all are applied here.");
+  out.sample(log.at.position);
+  out.counter("davenport_purge_log_events_total", "Times that the fleet's purge log was not as it should be.");
+  out.sample({{"event", "fork"}}, log.forks);
+  out.sample({{"event", "gap"}}, log.gaps);
+  out.sample({{"event", "repaired"}}, log.repaired);
+  out.sample({{"event", "unreadable"}}, log.unreadable);
+}
+
 double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
 double seconds_of(WallTime time) { return static_cast<double>(time.time_since_epoch().count()) / 1e3; }
 
@@ -280,7 +338,8 @@ void add_self(Exposition& out, server::Server& server, const ProcessFacts& facts
 std::string_view outcome_of(policy::Reason reason) {
   using policy::Reason;
   switch (reason) {
-    case Reason::fresh_hit: return "hit";
+    case Reason::fresh_hit:
+    case Reason::redis_hit: return "hit";
     case Reason::stale_while_revalidate:
     case Reason::stale_if_error:
     case Reason::stale_origin_gone:
@@ -297,6 +356,7 @@ std::string_view outcome_of(policy::Reason reason) {
     case Reason::request_min_fresh:
     case Reason::purged:
     case Reason::purged_soft:
+    case Reason::purge_unknown:
     case Reason::partial_miss:
     case Reason::hit_for_miss:
     case Reason::collapsed: return "miss";
@@ -320,6 +380,7 @@ std::string metrics_text(server::Server& server, const ProcessFacts& facts) {
   add_store(out, server);
   add_origins(out, server.origins());
   add_coding(out, server, workers);
+  add_redis(out, server);
   add_self(out, server, facts, workers);
   add_process(out, facts);
   return out.take();

@@ -15,7 +15,7 @@ using purge::Target;
 
 constexpr std::array<std::string_view, 6> kSelectors{"url", "urls", "tag", "tags", "prefix", "all"};
 constexpr std::string_view kMembers =
-    "one of url, urls, tag, tags, prefix and all, and beside it soft, id and count";
+    "one of url, urls, tag, tags, prefix and all, and beside it soft, id, count and wait";
 
 // How a name is shown in a message: short.
 std::string shown(std::string_view text) {
@@ -128,6 +128,12 @@ Result<void> OrderReader::read_option(const JsonMember& member) {
     const bool* const value = member.value.boolean();
     if (value == nullptr) return wrong_type(member.name, "true or false", member.value);
     (member.name == "soft" ? order_.request.soft : order_.count) = *value;
+    return {};
+  }
+  if (member.name == "wait") {
+    const std::string* const wait = member.value.string();
+    if (wait == nullptr || *wait != "all") return Error{"\"wait\" must be \"all\": until every live instance has confirmed"};
+    order_.request.wait_all = true;
     return {};
   }
   if (member.name == "id") {

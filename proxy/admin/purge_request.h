@@ -1,7 +1,7 @@
 // proxy/admin/purge_request.h: the body of POST /purge to what the purge log wants. All of it is checked before anything is
 // done, so that a mistake in the last of many names purges nothing.
 //     {"url": "http://shop/milk"}   {"urls": [...]}   {"tag": "dairy"}   {"tags": [...]}   {"prefix": "http://shop/img/"}
-//     {"all": true}      each with "soft": true, "id": "…", "count": false beside it
+//     {"all": true}      each with "soft": true, "id": "…", "count": false, "wait": "all" beside it
 // Thread  any; pure.
 #pragma once
 #include <string>

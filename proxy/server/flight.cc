@@ -46,6 +46,14 @@ void Flight::complete(std::shared_ptr<const FlightHead> head, store::FillPtr fil
   wake_all(lock);
 }
 
+void Flight::complete_from_tier(store::StoredPtr stored, policy::Reason reason) {
+  std::unique_lock lock(mutex_);
+  view_.stage = Stage::complete;
+  view_.stored = std::move(stored);
+  view_.shared = reason;
+  wake_all(lock);
+}
+
 void Flight::fail(origin::Failure failure) {
   std::unique_lock lock(mutex_);
   view_.stage = Stage::failed;

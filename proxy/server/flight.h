@@ -3,7 +3,7 @@
 //
 //            lead                     head may be stored                 last byte
 //   asking ─────────────────────────▶ streaming ───────────────────────▶ complete
-//     │  ├─ 304, or whole at once ─────────────────────────────────────▶ complete
+//     │  ├─ 304, whole at once, or out of the shared tier ─────────────▶ complete
 //     │  ├─ uncacheable ──▶ released (each follower goes its own way)        ▲
 //     │  ├─ origin in trouble, a stale answer may stand in ──▶ stale         │
 //     └──┴─ failed ◀──────────────────── cut short ── streaming             (never from failed)
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +55,7 @@ struct FlightView {
   store::StoredPtr stored;                    // complete (null where it could not be kept) and stale
   policy::Reason stale_reason{};
   bool revalidated = false;                   // complete by a 304
+  std::optional<policy::Reason> shared;       // complete without the origin: out of the tier that instances share
   int origin_status = 0;
   origin::Failure failure{};                  // failed
 };
@@ -71,6 +73,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   bool append(std::string_view bytes);        // false: no room; nothing was added
   void complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, int origin_status,
                 bool revalidated);
+  void complete_from_tier(store::StoredPtr stored, policy::Reason reason);
   void fail(origin::Failure failure);
   void serve_stale(store::StoredPtr stored, policy::Reason reason, int origin_status);
   void release();

@@ -17,7 +17,7 @@ namespace {
 std::vector<Hash128> hashes_of(const std::vector<std::string>& tags) {
   std::vector<Hash128> hashes;
   hashes.reserve(tags.size());
-  for (const std::string& tag : tags) hashes.push_back(hash128(tag, process_seed()));
+  for (const std::string& tag : tags) hashes.push_back(purge::tag_hash(tag));
   return hashes;
 }
 
@@ -125,6 +125,7 @@ policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr&
   draft.coding = head.codable ? head.coding : policy::Coding::identity;
   const store::PutResult put = worker.shared().store.commit(landing.fill, draft, worker.shared().purge_log, landing.max_variants, &stored);
   if (put != store::PutResult::stored) stored.reset();
+  if (stored && worker.tier() != nullptr) worker.tier()->put(stored, draft.position);
   const policy::Storing storing = meaning_of(put);
   count(worker, storing);
   return storing;
@@ -188,6 +189,7 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   const std::vector<store::StoredPtr> forms = draft.codable ? worker.shared().store.forms(*old) : std::vector<store::StoredPtr>{};
   static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &out.response));
   if (kept && out.response) carry_forms(worker, forms, *out.response);
+  if (kept && out.response && worker.tier() != nullptr) worker.tier()->put(out.response, position);
   if (!out.response) out.response = old;
   if (!kept) worker.shared().store.erase(*out.response);
   return out;

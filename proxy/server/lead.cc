@@ -116,6 +116,39 @@ void remember_uncacheable(Worker& worker, const Request& request, const Flight& 
 // answer that everybody gets. No host holds a slash, and every path begins with one.
 std::string target_as_keyed(const policy::KeyParts& key) { return std::string(key.resource.substr(key.resource.find('/'))); }
 
+// Could what another instance fetched answer this request? Not where the client wants the origin's own word.
+bool may_be_shared(const Request& request) {
+  switch (request.decision.reason) {
+    case policy::Reason::uri_miss:
+    case policy::Reason::vary_miss:
+    case policy::Reason::stale:
+    case policy::Reason::must_revalidate:
+    case policy::Reason::stale_while_revalidate:
+    case policy::Reason::purged:
+    case policy::Reason::purged_soft:
+    case policy::Reason::purge_unknown: return true;
+    default: return false;
+  }
+}
+
+// The tier that instances share, before the origin. True: it has answered the flight. Otherwise what it had, if anything, is in
+// request.stored, for its validators.
+net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& flight) {
+  redis::Wanted wanted{flight.parts(), request.head.fields, request.rules()};
+  if (request.stored && request.purge < policy::PurgeState::validate) wanted.newer_than = request.stored->facts().response_time;
+  const store::StoredPtr found = co_await worker.tier()->find(wanted, read_clocks());
+  if (!found) co_return false;
+  const policy::PurgeState purge = found->soft_purged() ? policy::PurgeState::soft : policy::PurgeState::valid;
+  const policy::Decision decision =
+      policy::decide(request.ask, &found->facts(), purge, false, request.rules(), std::chrono::floor<Seconds>(read_wall_clock()));
+  request.stored = found;
+  request.purge = purge;
+  if (decision.action != policy::Action::serve && decision.action != policy::Action::serve_and_refresh) co_return false;
+  worker.shared().flights.remove(flight);
+  flight.complete_from_tier(found, decision.reason == policy::Reason::fresh_hit ? policy::Reason::redis_hit : decision.reason);
+  co_return true;
+}
+
 bool is_error_status(int status) { return status == 500 || status == 502 || status == 503 || status == 504; }
 
 }  // namespace
@@ -125,6 +158,10 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();
   metrics.flights.add();
+  if (worker.tier() != nullptr && may_be_shared(request)) {
+    const bool answered = co_await answered_by_tier(worker, request, *flight);
+    if (answered) co_return std::move(led);
+  }
 
   http::Fields fields;
   const std::string target = target_as_keyed(request.key);
@@ -182,6 +219,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
   };
   if (!head) {
     metrics.origin_failures.add();
+    if (worker.tier() != nullptr) worker.tier()->give_up(flight->parts());
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
     const auto reason = stale_for(policy::OriginTrouble::unreachable);
     worker.shared().flights.remove(*flight);
@@ -226,6 +264,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientCo
     if (request.stored && !part && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, led.storing, times.response_time);
+    if (worker.tier() != nullptr) worker.tier()->give_up(flight->parts());
     worker.shared().flights.remove(*flight);
     flight->release();
     if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);

@@ -162,12 +162,12 @@ std::optional<purge::Position> invalidate(Worker& worker, const Request& request
   }
   if (purge.targets.empty()) return std::nullopt;
   purge.by = "unsafe request";
-  const auto recorded = worker.shared().purge_log.record(purge);
-  if (!recorded) {
-    log_warning("an unsafe request's invalidation could not be recorded: {}", recorded.error().message);
-    return std::nullopt;
-  }
-  return recorded->position;
+  // It holds here when submit() returns; how far it comes in a fleet is not waited for.
+  std::function<void(Result<purge::Receipt>)> done = [](const Result<purge::Receipt>& recorded) {
+    if (!recorded) log_warning("an unsafe request's invalidation could not be recorded: {}", recorded.error().message);
+  };
+  worker.shared().purge_log.submit(purge, std::move(done));
+  return worker.shared().purge_log.position();
 }
 
 // What the answer to a HEAD says of a stored GET (RFC 9111 §4.3.5).

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cache/purge/embedded_log.h"
+#include "cache/redis/shared_log.h"
 #include "cache/store/walk.h"
 #include "config/describe.h"
 #include "core/base/log.h"
@@ -30,9 +31,11 @@ class ServerImpl final : public Server {
       : loop_(loop),
         access_log_(std::move(log)),
         store_(snapshot->config->cache),
-        sweeper_(purge_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
+        shared_log_(snapshot->config->redis.enabled() ? std::make_unique<redis::SharedLog>(snapshot->config->redis) : nullptr),
+        purge_log_(shared_log_ != nullptr ? static_cast<purge::Log&>(*shared_log_) : embedded_log_),
+        sweeper_(shared_log_ != nullptr ? shared_log_->applied() : embedded_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
         coder_(std::make_unique<transform::Coder>(store_, snapshot->config->cache.coding_threads)),
-        shared_{store_, purge_log_, sweeper_, *coder_, {}, {}, {}, {false}},
+        shared_{store_, purge_log_, sweeper_, *coder_, snapshot->config->redis, {}, {}, {}, {false}},
         tickets_(std::move(tickets)),
         snapshot_(std::move(snapshot)) {}
 
@@ -40,6 +43,7 @@ class ServerImpl final : public Server {
     health_.reset();
     for (auto& worker : workers_) worker->join();
     coder_.reset();                            // what it still has to say goes to loops that are there
+    if (shared_log_ != nullptr) shared_log_->stop();     // it answers into the workers' loops
     // Their last posts are run by whoever is still there; flights end with the exchanges that fed them.
     workers_.clear();
   }
@@ -52,6 +56,7 @@ class ServerImpl final : public Server {
     for (std::size_t i = 0; i < config.listeners.size(); ++i) {
       if (Result<std::monostate> opened = open_listener(config.listeners[i], i); !opened) return opened;
     }
+    if (shared_log_ != nullptr) shared_log_->start();
     for (auto& worker : workers_) worker->start();
     health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot_->clusters);
     return std::monostate{};
@@ -98,6 +103,14 @@ class ServerImpl final : public Server {
   purge::Log& purge_log() override { return purge_log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
   transform::Coder::Stats coding() const override { return coder_->stats(); }
+  std::vector<const redis::Metrics*> redis_metrics() const override {
+    std::vector<const redis::Metrics*> all;
+    for (const auto& worker : workers_) {
+      if (worker->tier() != nullptr) all.push_back(&worker->tier()->metrics());
+    }
+    if (shared_log_ != nullptr) all.push_back(&shared_log_->metrics());
+    return all;
+  }
   std::vector<const observe::WorkerMetrics*> metrics() const override {
     std::vector<const observe::WorkerMetrics*> all;
     for (const auto& worker : workers_) all.push_back(&worker->metrics());
@@ -167,7 +180,9 @@ class ServerImpl final : public Server {
   net::Loop& loop_;
   std::unique_ptr<observe::AccessLog> access_log_;
   store::MemoryStore store_;
-  purge::EmbeddedLog purge_log_;
+  purge::EmbeddedLog embedded_log_;
+  std::unique_ptr<redis::SharedLog> shared_log_;    // null: one instance on its own
+  purge::Log& purge_log_;                           // the one of the two that is in use
   purge::Sweeper sweeper_;
   std::unique_ptr<transform::Coder> coder_;
   Shared shared_;

@@ -9,6 +9,7 @@
 
 #include "cache/purge/log.h"
 #include "cache/purge/sweeper.h"
+#include "cache/redis/metrics.h"
 #include "cache/store/memory_store.h"
 #include "config/config.h"
 #include "core/base/result.h"
@@ -43,6 +44,7 @@ class Server {
   virtual purge::Sweeper& sweeper() = 0;                                 // any
   virtual transform::Coder::Stats coding() const = 0;                    // any
   virtual std::vector<const observe::WorkerMetrics*> metrics() const = 0;   // any; valid while the server lives
+  virtual std::vector<const redis::Metrics*> redis_metrics() const { return {}; }   // any; workers', then the log's; empty: no Redis
   virtual std::vector<origin::ClusterState> origins() const = 0;         // any
   virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports
   virtual void reopen_logs() = 0;

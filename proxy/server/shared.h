@@ -11,6 +11,7 @@
 #include "cache/purge/log.h"
 #include "cache/purge/sweeper.h"
 #include "cache/store/memory_store.h"
+#include "config/config.h"
 #include "proxy/server/flight.h"
 #include "proxy/transform/coder.h"
 
@@ -57,6 +58,7 @@ struct Shared {
   purge::Log& purge_log;
   purge::Sweeper& sweeper;
   transform::Coder& coder;
+  const config::Redis redis_settings;      // of the start: a reload does not change them
   Flights flights;
   ConnectionCount connections;
   HandshakeRate handshakes;

@@ -69,6 +69,8 @@ bool redirected(ClientConnection& client, Request& request, bool has_body, Accou
   return true;
 }
 
+bool is_purge(const http::RequestHead& head) { return head.method == http::Method::purge || head.method == http::Method::ban; }
+
 // What is answered without a look at route or store. False: go on.
 bool answer_itself(ClientConnection& client, Request& request, Account& account) {
   const http::RequestHead& head = request.head;
@@ -90,10 +92,9 @@ bool answer_itself(ClientConnection& client, Request& request, Account& account)
     own(client, request, {204, "", kAllow}, account);
     return true;
   }
-  if (head.method == http::Method::purge || head.method == http::Method::ban) {
+  if (is_purge(head)) {
     if (has_body) client.close_after_this();
-    answer_purge(client, request, account);
-    return true;
+    return false;
   }
   if (head.method == http::Method::options && head.fields.get("max-forwards") == "0") {   // RFC 9110 §7.6.2
     if (has_body) client.close_after_this();
@@ -334,6 +335,13 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
     case Stage::complete: {
       if (!leader && !suits(worker, request, view, flight)) co_return Followed::unsuited;
       if (!leader && !may_share(request, view.stored ? view.stored->facts() : view.head->verdict.facts)) co_return Followed::released;
+      if (view.shared) {
+        request.stored = view.stored;
+        HitLabel label;
+        label.reason = *view.shared;
+        co_await hit(client, request, label, account);
+        co_return Followed::answered;
+      }
       if (!leader || account.storing == policy::Storing::not_asked) {
         account.storing = view.revalidated ? policy::Storing::updated : policy::Storing::stored;
       }
@@ -487,7 +495,10 @@ void look_up(Worker& worker, Request& request) {
 net::Task<void> answer(ClientConnection& client, Request& request) {
   Worker& worker = client.worker();
   Account account;
-  if (!answer_itself(client, request, account)) {
+  const bool answered = answer_itself(client, request, account);
+  if (!answered && is_purge(request.head)) {
+    co_await answer_purge(client, request, account);
+  } else if (!answered) {
     std::optional<Reason> pass = policy::must_pass(request.head, request.rules());
     if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
     request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),

@@ -4,6 +4,7 @@
 #include "core/http/bearer.h"
 #include "proxy/server/client_connection.h"
 #include "proxy/server/purge_dialect.h"
+#include "proxy/server/purge_wait.h"
 
 namespace davenport::server {
 namespace {
@@ -18,7 +19,7 @@ bool may_purge(const Request& request) {
 
 }  // namespace
 
-void answer_purge(ClientConnection& client, Request& request, Account& account) {
+net::Task<void> answer_purge(ClientConnection& client, Request& request, Account& account) {
   Worker& worker = client.worker();
   const auto say = [&](int status, std::string_view sentence, std::string_view type = "text/plain; charset=utf-8") {
     OwnAnswer answer;
@@ -31,20 +32,32 @@ void answer_purge(ClientConnection& client, Request& request, Account& account) 
                       client.keeps_alive(), account);
   };
   if (!may_purge(request)) {
-    return say(403, "Purging is not allowed from here (purge.from, purge.token_file, purge.token_env).");
+    say(403, "Purging is not allowed from here (purge.from, purge.token_file, purge.token_env).");
+    co_return;
   }
   Result<purge::Request> purge = read_purge_dialect(request.head, *request.snapshot->config);
-  if (!purge) return say(400, purge.error().message);
+  if (!purge) {
+    say(400, purge.error().message);
+    co_return;
+  }
   purge->by = "traffic " + request.peer.address;
-  const Result<purge::Receipt> receipt = worker.shared().purge_log.record(*purge);
-  if (!receipt) return say(503, "The purge could not be recorded: " + receipt.error().message);
+  const Result<purge::Receipt> receipt = co_await purge_and_wait(worker.loop(), worker.shared().purge_log, *purge);
+  if (!receipt) {
+    say(503, "The purge could not be recorded: " + receipt.error().message);
+    co_return;
+  }
   worker.metrics().purges.add();
+  if (receipt->reach == purge::Reach::here) {
+    say(503, "The purge holds here; the other instances could not be told.");
+    co_return;
+  }
   std::string body = "{\"purged\":true,\"position\":";
-  append_number(body, receipt->position);
+  append_number(body, receipt->pid.position != 0 ? receipt->pid.position : receipt->position);
   body.append(",\"names\":");
   append_number(body, purge->targets.size());
-  body.push_back('}');
-  say(200, body, "application/json");
+  const bool everywhere = receipt->reach == purge::Reach::everywhere;
+  body.append(everywhere ? "}" : ",\"everywhere\":false}");
+  say(everywhere ? 200 : 202, body, "application/json");
 }
 
 }  // namespace davenport::server

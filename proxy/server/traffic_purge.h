@@ -2,12 +2,13 @@
 // the peer is that of TCP or of the PROXY protocol, never X-Forwarded-For. Anyone else gets 403, and nothing is forwarded.
 #pragma once
 #include "proxy/server/answer.h"
+#include "core/net/task.h"
 #include "proxy/server/request.h"
 
 namespace davenport::server {
 
 class ClientConnection;
 
-void answer_purge(ClientConnection& client, Request& request, Account& account);
+net::Task<void> answer_purge(ClientConnection& client, Request& request, Account& account);
 
 }  // namespace davenport::server

@@ -60,6 +60,9 @@ Worker::Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::Ac
     : shared_(shared),
       snapshot_(std::move(snapshot)),
       connections_(std::make_unique<origin::Connections>(loop_)),
+      tier_(snapshot_->config->redis.enabled()
+                ? std::make_unique<redis::Tier>(loop_, shared.redis_settings, shared.store, shared.purge_log)
+                : nullptr),
       ring_(std::move(ring)),
       tick_(std::make_unique<Tick>(*this)),
       read_buffer_(kReadBytes),
@@ -74,11 +77,13 @@ void Worker::listen(int fd, std::size_t index, const config::Listener& listener)
 
 void Worker::start() {
   thread_ = std::thread([this] {
+    if (tier_ != nullptr) tier_->start();
     loop_.run();
     // On the way out, still on this thread: what waits is resumed as cancelled and leaves.
     listeners_.clear();
     cancel_connections();
     loop_.cancel_waiters();
+    if (tier_ != nullptr) tier_->close();
     connections_->close_idle();
     hot_.clear();
   });

@@ -13,6 +13,7 @@
 #include "core/net/loop.h"
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
+#include "cache/redis/tier.h"
 #include "proxy/origin/connections.h"
 #include "proxy/server/form.h"
 #include "proxy/server/hot_table.h"
@@ -48,6 +49,7 @@ class Worker {
   const SnapshotPtr& snapshot() const { return snapshot_; }
   origin::Connections& connections() { return *connections_; }
   observe::WorkerMetrics& metrics() { return metrics_; }
+  redis::Tier* tier() { return tier_.get(); }     // null: there is none
   observe::AccessLogRing* ring() { return ring_.get(); }
   HotTable& hot() { return hot_; }
   WantsMemo& wants() { return wants_; }
@@ -73,6 +75,7 @@ class Worker {
   net::Loop loop_;
   SnapshotPtr snapshot_;
   std::unique_ptr<origin::Connections> connections_;
+  std::unique_ptr<redis::Tier> tier_;
   observe::WorkerMetrics metrics_;
   std::unique_ptr<observe::AccessLogRing> ring_;
   HotTable hot_;

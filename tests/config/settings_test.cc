@@ -95,7 +95,7 @@ TEST_CASE("every line of the sample that shows a setting loads when its mark is 
   int shown = 0;
   for (std::size_t at = sample.find("\n#"); at != sample.npos; at = sample.find("\n#", at + 1)) {
     const std::string line = sample.substr(at + 1, sample.find('\n', at + 1) - at - 1);
-    if (line.starts_with("# ") || line.find("token_file") != line.npos) continue;
+    if (line.starts_with("# ") || line.find("_env = ") != line.npos) continue;    // a secret's file is not there
     std::string changed = sample;
     changed.erase(at + 1, 1);
     CAPTURE(line);

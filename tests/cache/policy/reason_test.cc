@@ -39,6 +39,8 @@ TEST_CASE("the reasons that RFC 9211 §2.2 names map to its tokens") {
   struct Row { Reason reason; std::string_view name, fwd; const char* rule; };
   for (const Row& row : {
            Row{Reason::fresh_hit, "fresh_hit", "", "§2.1: hit and fwd are exclusive"},
+           Row{Reason::redis_hit, "redis_hit", "", "§2.1: it did not go forward"},
+           Row{Reason::purge_unknown, "purge_unknown", "stale", "§2.2: what is stored can't be used as it is"},
            Row{Reason::stale_while_revalidate, "stale_while_revalidate", "", "§2.1: it did not go forward"},
            Row{Reason::stale_origin_gone, "stale_origin_gone", "", "§2.1: the origin is not available: a hit"},
            Row{Reason::client_accepts_stale, "client_accepts_stale", "", "§2.1"},

@@ -128,6 +128,8 @@ TEST_CASE("what a hard purge hit is not there; what a soft one hit is stale") {
   const auto immutable = stored("Cache-Control: max-age=60, immutable\nETag: \"v\"");
   CHECK(text(decided("", plain, 0, PurgeState::hard)) == "fetch purged");
   CHECK(text(decided("Cache-Control: only-if-cached", plain, 0, PurgeState::hard)) == "refuse only_if_cached");
+  CHECK(text(decided("", plain, 0, PurgeState::validate)) == "validate purge_unknown");   // never served before that
+  CHECK(text(decided("Cache-Control: max-stale", plain, 0, PurgeState::validate)) == "validate purge_unknown");
   CHECK(text(decided("", plain, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
   CHECK(text(decided("", immutable, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");
   CHECK(text(decided("Cache-Control: max-stale", plain, 0, PurgeState::soft)) == "serve_and_refresh purged_soft");

@@ -23,7 +23,7 @@ struct Object {
   std::string resource;
   std::vector<Hash128> tags;
   explicit Object(std::string name, const std::vector<std::string>& tag_names = {}) : resource(std::move(name)) {
-    for (const std::string& tag : tag_names) tags.push_back(hash128(tag, process_seed()));
+    for (const std::string& tag : tag_names) tags.push_back(tag_hash(tag));
   }
   Names names() const { return {hash128(resource, process_seed()), resource, tags.data(), tags.size()}; }
 };

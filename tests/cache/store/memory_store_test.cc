@@ -298,7 +298,7 @@ TEST_CASE("what a purge since the fill began hits is refused, or stored as soft-
       MemoryStore store(settings(4 * kMiB));
       purge::EmbeddedLog log;
       Put how;
-      how.tags = {hash128("shop", process_seed())};
+      how.tags = {purge::tag_hash("shop")};
       how.position = log.position();
       REQUIRE(
           log.record(tag ? purge_of(purge::Kind::tag, "shop", row.soft) : purge_of(purge::Kind::url, "h/x", row.soft)));

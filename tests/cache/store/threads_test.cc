@@ -74,7 +74,7 @@ TEST_CASE("threads that find, fill, refresh, erase, sweep and purge at once see 
               Put how;
               how.position = log.position();
               how.announce_length = random() % 2 == 0;
-              how.tags = {hash128("t" + std::to_string(random() % 8), process_seed())};
+              how.tags = {purge::tag_hash("t" + std::to_string(random() % 8))};
               put(store, log, key, body_of(key.parts().resource, random() % (random() % 5 == 0 ? 60'000 : 3'000)), how);
             }
             if (held.size() > 8) {
@@ -122,7 +122,7 @@ TEST_CASE("a fill that began before a purge is never found after it, in a thousa
       const Key key("h/" + std::to_string(round));
       Put how;
       how.position = log.position();                       // before the origin is asked
-      how.tags = {hash128("tag" + std::to_string(round), process_seed())};
+      how.tags = {purge::tag_hash("tag" + std::to_string(round))};
       meet.arrive_and_wait();                              // the origin answers while the purge is recorded
       spin(round % 200 * 10);
       (put(store, log, key, "before", how) == PutResult::purged ? refused : committed) += 1;
@@ -177,7 +177,7 @@ TEST_CASE("a purge of 100,000 responses by tag counts and frees them all, while 
   MemoryStore store(settings(64 * kMiB));
   purge::EmbeddedLog log;
   Put how;
-  how.tags = {hash128("dairy", process_seed())};
+  how.tags = {purge::tag_hash("dairy")};
   std::uint64_t failed = 0;
   for (int i = 0; i < 100'000; ++i) {
     if (put(store, log, Key("h/" + std::to_string(i)), "milk", how) != PutResult::stored) ++failed;

@@ -126,7 +126,7 @@ inline policy::Storing put(FakeServer& server, const std::string& target, const 
   const std::string selector = policy::make_selector(response.fields, request.fields, rules);
   const std::string head = answered.substr(0, answered.size() - 2);
   std::vector<Hash128> tags;
-  for (const std::string& tag : policy::tags_of(response.fields, rules)) tags.push_back(hash128(tag, process_seed()));
+  for (const std::string& tag : policy::tags_of(response.fields, rules)) tags.push_back(purge::tag_hash(tag));
   if (verdict.ok()) {
     draft.selector = selector;
     draft.head = head;

@@ -60,6 +60,10 @@ TEST_CASE("soft, id and count stand beside the names, in any order") {
   CHECK(order->request.soft);
   CHECK(order->request.id == "deploy 7");
   CHECK_FALSE(order->count);
+  CHECK_FALSE(order->request.wait_all);
+  const Result<PurgeOrder> patient = read_purge_order(R"({"wait":"all","tag":"a"})", shop());
+  REQUIRE(patient);
+  CHECK(patient->request.wait_all);
 }
 
 TEST_CASE("a mistake anywhere refuses the whole purge and is named") {
@@ -86,6 +90,7 @@ TEST_CASE("a mistake anywhere refuses the whole purge and is named") {
            Row{R"({"prefix":"http://"})", "is no URL prefix"}, Row{R"({"prefix":["http://shop.test/"]})", "not an array"},
            Row{R"({"tag":"a","soft":"yes"})", R"("soft" must be true or false, not a string)"},
            Row{R"({"tag":"a","count":0})", R"("count" must be true or false, not a number)"},
+           Row{R"({"tag":"a","wait":true})", R"("wait" must be "all")"}, Row{R"({"tag":"a","wait":"some"})", R"("wait" must be "all")"},
            Row{R"({"tag":"a","id":7})", R"("id" must be a string, not a number)"}, Row{R"({"tag":"a","id":""})", "1 to 128 bytes"},
            Row{"{\"tag\":\"a\",\"id\":\"" + std::string(129, 'x') + "\"}", "1 to 128 bytes"},
            Row{R"({"tag":"a","tag":"b"})", "each name once"}, Row{R"({"tag":"a"} x)", "nothing behind the value"},

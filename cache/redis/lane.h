@@ -1,0 +1,36 @@
+// cache/redis/lane.h: a connection of one's own to the node that owns a key, for commands that hold up what is behind them (XREAD
+// BLOCK, WAIT) and for those that must go in one write. It follows the owner: who got an error drops it, and the next use connects
+// to whoever owns the key then.
+// Thread  the loop's.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/redis/client.h"
+
+namespace davenport::redis {
+
+class Lane {
+ public:
+  Lane(net::Loop& loop, Client& client, std::string key) : loop_(loop), client_(client), key_(std::move(key)) {}
+
+  // Null: there is no owner now, or it is too early to try again.
+  std::shared_ptr<Connection> connection();
+  void worked() { backoff_.succeeded(); }
+  // After a loss or an error: the map is read anew, and the connection is not used again.
+  void drop(const Answer& why);
+  void close();
+
+ private:
+  net::Loop& loop_;
+  Client& client_;
+  const std::string key_;
+  std::shared_ptr<Connection> connection_;
+  Backoff backoff_;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace davenport::redis

@@ -1,0 +1,521 @@
+#include "cache/redis/shared_log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <random>
+
+#include "core/base/log.h"
+
+namespace davenport::redis {
+namespace {
+
+constexpr std::size_t kPage = 100;                 // entries
+constexpr Millis kDrift{1'000}, kReplicationLag{1'000};   // clocks; a replica behind its master
+constexpr Millis kRetry{20}, kLook{5};
+constexpr Millis kBeatWait{100};                   // for the heartbeat's replica
+constexpr Millis kReplicaWait{300};                // for a purge's replicas: it holds up the purges behind it
+constexpr Millis kLeave{200};
+constexpr std::string_view kBeatAge = "86400000";  // ms after which a silent instance is forgotten
+
+std::string own_name(const std::string& configured) {
+  if (!configured.empty()) return configured;
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return std::string(host) + "-" + std::to_string(::getpid());
+}
+
+// A script and a WAIT behind it in one write. Resumes when both were answered, or neither will be.
+class ScriptAndWait final : private net::Timer {
+ public:
+  using Read = std::function<void(const Reply&)>;
+  ScriptAndWait(net::Loop& loop, Connection& connection, std::span<const std::string_view> script, std::string replicas,
+                std::string wait_ms, SteadyTime deadline, Read read)
+      : Timer(loop.timers()), connection_(connection), script_(script), replicas_(std::move(replicas)), wait_ms_(std::move(wait_ms)),
+        deadline_(deadline), read_(std::move(read)), first_(*this, true), second_(*this, false) {}
+  ~ScriptAndWait() override {
+    first_.abandon();
+    second_.abandon();
+  }
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    const std::string_view wait[] = {"WAIT", replicas_, wait_ms_};
+    first_.sent = connection_.send(script_, &first_, deadline_);
+    if (first_.sent != nullptr) second_.sent = connection_.send(wait, &second_, deadline_);
+    if (second_.sent == nullptr) {
+      loss_ = Loss::closed;
+      return false;
+    }
+    arm(deadline_);
+    return true;
+  }
+  Loss await_resume() const noexcept { return loss_; }
+  bool ok() const { return loss_ == Loss::none && error_.empty(); }
+  const std::string& error() const { return error_; }
+  std::int64_t acknowledged() const { return acknowledged_; }
+
+ private:
+  struct Half final : Receiver {
+    Half(ScriptAndWait& both, bool is_script) : both_(both), is_script_(is_script) {}
+    void answered(const Reply& reply) override {
+      sent = nullptr;
+      both_.take(reply, is_script_);
+    }
+    void lost() override {
+      sent = nullptr;
+      both_.end(Loss::closed);
+    }
+    void abandon() {
+      if (sent != nullptr) std::exchange(sent, nullptr)->abandon();
+    }
+    Command* sent = nullptr;
+
+   private:
+    ScriptAndWait& both_;
+    const bool is_script_;
+  };
+  void take(const Reply& reply, bool is_script) {
+    if (is_script && reply.kind() == Reply::Kind::error) error_ = reply.text();
+    else if (is_script) read_(reply);
+    else acknowledged_ = reply.integer();
+    if (!is_script) end(Loss::none);
+  }
+  void end(Loss loss) {
+    loss_ = loss;
+    disarm();
+    first_.abandon();
+    second_.abandon();
+    waiter_.resume();
+  }
+  void expired(bool cancelled) override { end(cancelled ? Loss::cancelled : Loss::timeout); }
+
+  Connection& connection_;
+  const std::span<const std::string_view> script_;
+  const std::string replicas_, wait_ms_;
+  const SteadyTime deadline_;
+  const Read read_;
+  Half first_, second_;
+  std::string error_;
+  std::int64_t acknowledged_ = 0;
+  Loss loss_ = Loss::none;
+  std::coroutine_handle<> waiter_;
+};
+
+Answer as_answer(const ScriptAndWait& trip) { return Answer{trip.ok() ? Loss::none : Loss::closed, Trouble::none, {}}; }
+
+std::int64_t nanoseconds(SteadyTime time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+struct SharedLog::Order {
+  purge::Request request;
+  purge::Receipt receipt;
+  Done done;
+};
+
+SharedLog::SharedLog(const config::Redis& settings)
+    : settings_(settings),
+      instance_(own_name(settings.instance)),
+      keys_(settings.prefix),
+      cluster_(settings.is_cluster()),
+      replicas_(cluster_ ? settings.replicas : 0),
+      state_([this](const purge::LogEntry& entry) { return apply(entry); }, [this] { return applied_.raise_floor(); }, settings.log_entries),
+      lease_(settings.lease, settings.node_timeout + kReplicationLag),
+      client_(loop_, settings_, metrics_),
+      tail_lane_(loop_, client_, keys_.stream),
+      beat_lane_(loop_, client_, keys_.stream),
+      append_lane_(loop_, client_, keys_.stream),
+      beat_wanted_(loop_) {}
+
+void SharedLog::start() {
+  thread_ = std::thread([this] {
+    client_.start();
+    net::spawn(tail(*this));
+    net::spawn(beat(*this));
+    loop_.run();
+    // On the way out, still on this thread: what waits is resumed as cancelled and leaves.
+    loop_.cancel_waiters();
+    for (Lane* lane : {&tail_lane_, &beat_lane_, &append_lane_}) lane->close();
+    client_.close();
+  });
+}
+
+SharedLog::~SharedLog() { stop(); }
+
+void SharedLog::stop() {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    stopping_ = true;
+    net::spawn(leave());
+  });
+  thread_.join();
+}
+
+// The fleet need not wait for who has left.
+net::Task<void> SharedLog::leave() {
+  const std::string_view words[] = {"HDEL", keys_.beats, instance_};
+  const Answer answer = co_await client_.ask({words, keys_.beats}, loop_.now() + kLeave);
+  static_cast<void>(answer);
+  loop_.stop();
+}
+
+// ---- what everybody asks --------------------------------------------------------------------------------------------
+
+bool SharedLog::cut_off() const { return nanoseconds(read_steady_clock()) >= lease_until_.load(std::memory_order_acquire); }
+
+// Cut off in strict mode nothing counts as checked: each look is told another position.
+purge::Position SharedLog::position() const {
+  if (settings_.strict && cut_off()) return applied_.advance();
+  return applied_.position();
+}
+
+policy::PurgeState SharedLog::check(const purge::Names& names, purge::Position since) const {
+  const policy::PurgeState state = applied_.check(names, since);
+  if (settings_.strict && cut_off()) return std::max(state, policy::PurgeState::validate);
+  return state;
+}
+
+std::optional<purge::Pid> SharedLog::pid_at(purge::Position local) const { return state_.pid_at(local); }
+
+std::optional<purge::Position> SharedLog::local_of(const purge::Pid& pid) const {
+  if (lease_until_.load(std::memory_order_acquire) == 0) return std::nullopt;    // not trusted yet
+  return state_.local_of(pid);
+}
+
+purge::LogHealth SharedLog::health() const {
+  purge::LogHealth health;
+  health.shared = true;
+  health.reachable = !cut_off();
+  health.strict = settings_.strict;
+  health.instance = instance_;
+  health.at = state_.at();
+  health.forks = forks_.load(std::memory_order_relaxed);
+  health.gaps = gaps_.load(std::memory_order_relaxed);
+  health.repaired = repaired_.load(std::memory_order_relaxed);
+  health.unreadable = unreadable_.load(std::memory_order_relaxed);
+  return health;
+}
+
+std::uint64_t SharedLog::nonce() {
+  thread_local std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+Millis SharedLog::dead_after() const {
+  if (!cluster_) return settings_.lease + kDrift;
+  return settings_.node_timeout + settings_.lease * 2 + kReplicationLag + kDrift;
+}
+
+// ---- purges ---------------------------------------------------------------------------------------------------------
+
+Result<purge::Receipt> SharedLog::record(const purge::Request& request) {
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::optional<Result<purge::Receipt>> result;
+  };
+  const auto waiting = std::make_shared<Waiting>();
+  submit(request, [waiting](Result<purge::Receipt> result) {
+    const std::lock_guard lock(waiting->mutex);
+    waiting->result = std::move(result);
+    waiting->told.notify_one();
+  });
+  std::unique_lock lock(waiting->mutex);
+  waiting->told.wait(lock, [&] { return waiting->result.has_value(); });
+  return std::move(*waiting->result);
+}
+
+void SharedLog::submit(const purge::Request& request, Done done) {
+  const auto order = std::make_shared<Order>();
+  order->request = request;
+  order->done = std::move(done);
+  if (order->request.id.empty()) order->request.id = instance_.substr(0, 100) + "/" + std::to_string(nonce());
+  Result<purge::Receipt> here = applied_.record(order->request);     // it holds here from now on
+  if (!here) return order->done(here.error());
+  order->receipt = std::move(*here);
+  order->receipt.reach = purge::Reach::here;
+  if (stopping_) return order->done(std::move(order->receipt));
+  loop_.post([this, order] {
+    if (stopping_) return order->done(std::move(order->receipt));
+    open_.push_back(order);
+    net::spawn(distribute(*this, order));
+  });
+}
+
+net::Task<void> SharedLog::distribute(SharedLog& self, std::shared_ptr<Order> order) {
+  const SteadyTime deadline = self.loop_.now() + self.settings_.purge_timeout;
+  purge::Receipt& receipt = order->receipt;
+  const Append made = co_await self.append(order->request.id, purge::encode_purge(order->request), deadline);
+  if (made.written) {
+    receipt.pid = made.pid;
+    const bool passed = co_await self.wait_until_passed(made.pid, deadline);
+    (passed ? receipt.confirmed : receipt.missing).push_back(self.instance_);
+    co_await self.confirm(made.pid, order->request.wait_all, deadline, receipt);
+    if (!made.acknowledged) receipt.missing.emplace_back("replica");
+    receipt.reach = receipt.missing.empty() ? purge::Reach::everywhere : purge::Reach::partly;
+  }
+  std::erase(self.open_, order);
+  order->done(std::move(receipt));
+}
+
+// A lost connection begins again with the script: an acknowledgement speaks of what its own connection wrote.
+net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string payload, SteadyTime deadline) {
+  const std::string entries = std::to_string(settings_.log_entries);
+  Append made;
+  while (loop_.now() < deadline && !loop_.stopping()) {
+    const std::shared_ptr<Connection> connection = append_lane_.connection();
+    if (connection == nullptr) {
+      const bool goes_on = co_await net::sleep_until(loop_, std::min(deadline, loop_.now() + kRetry));
+      if (!goes_on) co_return made;
+      continue;
+    }
+    const std::string fresh = std::to_string(nonce());
+    const std::string_view words[] = {"EVAL", kAppendScript, "3", keys_.stream, keys_.beats, keys_.ids,
+                                      id,     fresh,         payload, entries, cluster_ ? "1" : "0", kBeatAge};
+    Result<Appended> appended = Error{"no answer"};
+    ScriptAndWait::Read read = [&appended](const Reply& reply) { appended = read_appended(reply); };
+    const auto left = std::chrono::duration_cast<Millis>(deadline - loop_.now());
+    const Millis wait = std::max(Millis{1}, std::min(kReplicaWait, left * 3 / 4));
+    ScriptAndWait trip(loop_, *connection, words, std::to_string(replicas_), std::to_string(wait.count()), deadline, std::move(read));
+    const Loss loss = co_await trip;
+    if (loss == Loss::cancelled) co_return made;
+    if (appended && state_.note_epoch(appended->epoch)) {
+      append_lane_.worked();
+      made.written = true;
+      made.pid = appended->pid;
+      if (loss == Loss::none) {
+        made.acknowledged = trip.acknowledged() >= static_cast<std::int64_t>(replicas_);
+        co_return made;
+      }
+    }
+    if (!trip.error().empty()) client_.note_trouble(read_trouble(trip.error(), client_.owner_of(keys_.stream).host));
+    append_lane_.drop(as_answer(trip));
+  }
+  co_return made;
+}
+
+net::Task<bool> SharedLog::wait_until_passed(purge::Pid pid, SteadyTime deadline) {
+  while (!state_.has_passed(pid)) {
+    net::Notify moved(loop_);
+    moved_.push_back(&moved);
+    const net::Wake wake = co_await moved.wait(deadline);
+    std::erase(moved_, &moved);
+    if (wake != net::Wake::notified) co_return state_.has_passed(pid);
+  }
+  co_return true;
+}
+
+net::Task<Result<FleetPage>> SharedLog::read_instances(SteadyTime deadline) {
+  const std::string_view words[] = {"EVAL", kFleetScript, "2", keys_.stream, keys_.beats};
+  const Answer answer = co_await client_.ask({words, keys_.stream}, deadline);
+  if (!answer.ok()) co_return Error{"the purge log can't be reached", true};
+  co_return read_fleet(answer.reply);
+}
+
+// Another one has confirmed when its own tail has passed the entry: its heartbeat names a place at or behind it whose nonce is ours.
+net::Task<void> SharedLog::confirm(purge::Pid pid, bool all, SteadyTime deadline, purge::Receipt& receipt) {
+  const std::vector<std::string> confirmed = receipt.confirmed, missing = receipt.missing;
+  for (;;) {
+    const Result<FleetPage> page = co_await read_instances(deadline);
+    receipt.confirmed = confirmed;
+    receipt.missing = missing;
+    bool complete = false;
+    if (page) {
+      complete = true;
+      for (const Beat& each : page->beats) {
+        if (each.instance == instance_) continue;
+        const bool passed = each.at.position >= pid.position && state_.has_passed(each.at);
+        const bool live = page->now_ms - each.at_ms < dead_after().count();
+        if (passed) receipt.confirmed.push_back(each.instance);
+        else if (live && all) receipt.missing.push_back(each.instance);
+        complete = complete && (passed || !live);
+      }
+    } else if (all) {
+      receipt.missing.emplace_back("unknown instances");
+    }
+    if (!all || complete) co_return;
+    const SteadyTime next = loop_.now() + kLook;
+    if (next >= deadline) co_return;
+    const bool goes_on = co_await net::sleep_until(loop_, next);
+    if (!goes_on) co_return;
+  }
+}
+
+net::Task<void> SharedLog::list(SharedLog& self, std::function<void(Result<std::vector<purge::Instance>>)> done) {
+  const Result<FleetPage> page = co_await self.read_instances(self.loop_.now() + self.settings_.purge_timeout);
+  if (!page) {
+    done(page.error());
+    co_return;
+  }
+  std::vector<purge::Instance> all;
+  for (const Beat& each : page->beats) {
+    purge::Instance instance;
+    instance.name = each.instance;
+    instance.at = each.at;
+    instance.lag = page->head > each.at.position ? page->head - each.at.position : 0;
+    instance.heard = Millis{std::max<std::int64_t>(0, page->now_ms - each.at_ms)};
+    instance.live = instance.heard < self.dead_after();
+    all.push_back(std::move(instance));
+  }
+  done(std::move(all));
+}
+
+void SharedLog::fleet(std::function<void(Result<std::vector<purge::Instance>>)> done) {
+  loop_.post([this, done = std::move(done)] {
+    if (stopping_) return done(Error{"shutting down"});
+    net::spawn(list(*this, done));
+  });
+}
+
+// ---- following ------------------------------------------------------------------------------------------------------
+
+purge::Position SharedLog::apply(const purge::LogEntry& entry) {
+  if (!entry.payload.empty()) {            // an empty one only marks the log's beginning
+    std::optional<purge::Request> request = purge::decode_purge(entry.payload);
+    bool applied = false;
+    if (request) {
+      request->id = entry.id;              // what was purged here already is not purged anew
+      applied = static_cast<bool>(applied_.record(*request));
+    }
+    if (!applied) {
+      unreadable_.fetch_add(1, std::memory_order_relaxed);
+      log_warning("purge log: entry {} can't be read (of a newer version?): all that is stored is validated", entry.pid.position);
+      return applied_.raise_floor();
+    }
+  }
+  // That of an entry which was purged here early is not a new one: what was asked for since then has seen the purge.
+  return applied_.position();
+}
+
+void SharedLog::took(purge::SharedState::Step step) {
+  using Step = purge::SharedState::Step;
+  forks_.store(state_.forks(), std::memory_order_relaxed);
+  gaps_.store(state_.gaps(), std::memory_order_relaxed);
+  if (step == Step::fork || step == Step::gap) {
+    log_warning("purge log: {}; all that is stored is validated", step == Step::fork ? "it has lost entries" : "entries were missed");
+  }
+  if (step == Step::advanced || step == Step::fork || step == Step::gap) {
+    beat_wanted_.notify();
+    for (net::Notify* waiting : std::vector<net::Notify*>(moved_)) waiting->notify();
+  }
+  if (repairing_) return;
+  std::vector<purge::LogEntry> lost = state_.take_repairs();
+  if (!lost.empty()) {
+    repairing_ = true;
+    net::spawn(repair(*this, std::move(lost)));
+  }
+}
+
+// What was applied here and is no longer in the log is appended again, until it is acknowledged; what is there stays as it is.
+net::Task<void> SharedLog::repair(SharedLog& self, std::vector<purge::LogEntry> entries) {
+  for (purge::LogEntry& each : entries) {
+    if (each.payload.empty()) continue;
+    for (;;) {
+      const Append made = co_await self.append(each.id, each.payload, self.loop_.now() + self.settings_.purge_timeout);
+      if (self.loop_.stopping()) co_return;
+      if (made.written && made.acknowledged) break;
+      const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + self.settings_.purge_timeout);
+      if (!goes_on) co_return;
+    }
+    self.repaired_.fetch_add(1, std::memory_order_relaxed);
+  }
+  self.repairing_ = false;
+}
+
+net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
+  const std::shared_ptr<Connection> connection = lane.connection();
+  if (connection == nullptr) co_return Polled::failed;
+  const purge::Pid own = state_.at();
+  const std::string from = std::to_string(own.position), count = std::to_string(kPage);
+  const std::string place = with_beat && own.position != 0 ? from + " " + std::to_string(own.nonce) : "";
+  const std::string_view words[] = {"EVAL", kPollScript, "2", keys_.stream, keys_.beats, instance_, place, from, count, cluster_ ? "1" : "0"};
+  Result<purge::LogPage> page = Error{"no answer"};
+  const SteadyTime sent = loop_.now();
+  const SteadyTime deadline = sent + settings_.command_timeout + kBeatWait;
+  bool acknowledged = !cluster_;
+  Answer trouble;
+  if (with_beat && cluster_) {
+    ScriptAndWait::Read read = [&page, own](const Reply& reply) { page = read_page(reply, own.position); };
+    ScriptAndWait trip(loop_, *connection, words, "1", std::to_string(kBeatWait.count()), deadline, std::move(read));
+    const Loss loss = co_await trip;
+    if (loss == Loss::cancelled) co_return Polled::failed;
+    acknowledged = replicas_ > 0 && trip.acknowledged() >= 1;
+    trouble = as_answer(trip);
+    if (!trip.error().empty()) client_.note_trouble(read_trouble(trip.error(), client_.owner_of(keys_.stream).host));
+  } else {
+    RoundTrip trip(loop_, *connection, words, deadline, deadline);
+    trouble = co_await trip;
+    if (trouble.loss == Loss::cancelled) co_return Polled::failed;
+    if (trouble.loss == Loss::none && trouble.reply.kind() != Reply::Kind::error) page = read_page(trouble.reply, own.position);
+  }
+  if (!page) {
+    lane.drop(trouble);
+    co_return Polled::failed;
+  }
+  lane.worked();
+  const purge::SharedState::Step step = state_.absorb(*page);
+  if (step == purge::SharedState::Step::isolated) {      // an old master: it does not know it yet
+    lane.drop(Answer{Loss::closed, Trouble::none, {}});
+    co_return Polled::failed;
+  }
+  const bool more = page->entries.size() >= kPage;
+  if (step != purge::SharedState::Step::empty && !more && place.size() > 0) {
+    lease_.answered(sent, loop_.now(), acknowledged);
+    renewed();
+  }
+  took(step);
+  if (step == purge::SharedState::Step::empty) co_return Polled::empty;
+  co_return more ? Polled::more : Polled::nothing;
+}
+
+void SharedLog::renewed() {
+  if (!lease_.trusted()) return;
+  const bool was_cut_off = cut_off();
+  if (was_cut_off) log_info("purge log: followed as {}, at position {}", instance_, state_.at().position);
+  lease_until_.store(nanoseconds(lease_.until()), std::memory_order_release);
+}
+
+net::Task<void> SharedLog::tail(SharedLog& self) {
+  const Millis block = std::max(Millis{50}, self.settings_.lease / 4);
+  const std::string block_ms = std::to_string(block.count());
+  for (;;) {
+    const Polled polled = co_await self.poll(self.tail_lane_, false);
+    if (self.loop_.stopping()) co_return;
+    if (polled == Polled::more) continue;
+    if (polled == Polled::empty) {
+      // Positions begin with a nonce that nobody can take for another log's.
+      const Append made = co_await self.append("start/" + std::to_string(self.nonce()), "", self.loop_.now() + self.settings_.purge_timeout);
+      if (made.written) continue;
+    }
+    if (polled == Polled::failed || polled == Polled::empty) {
+      const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + kRetry);
+      if (!goes_on) co_return;
+      continue;
+    }
+    const std::shared_ptr<Connection> connection = self.tail_lane_.connection();
+    if (connection == nullptr) continue;
+    // Only to be woken: what is read counts when it was read again together with the own last entry.
+    const std::string after = std::to_string(self.state_.at().position) + "-0";
+    const std::string_view words[] = {"XREAD", "COUNT", "1", "BLOCK", block_ms, "STREAMS", self.keys_.stream, after};
+    const SteadyTime deadline = self.loop_.now() + block + self.settings_.command_timeout;
+    RoundTrip trip(self.loop_, *connection, words, deadline, deadline);
+    const Answer answer = co_await trip;
+    if (answer.loss == Loss::cancelled) co_return;
+    if (answer.loss != Loss::none || answer.reply.kind() == Reply::Kind::error) self.tail_lane_.drop(answer);
+  }
+}
+
+net::Task<void> SharedLog::beat(SharedLog& self) {
+  const Millis every = std::max(Millis{50}, self.settings_.lease / 4);
+  for (;;) {
+    const Polled polled = co_await self.poll(self.beat_lane_, true);
+    if (self.loop_.stopping()) co_return;
+    const Millis pause = polled == Polled::failed ? kRetry : every;
+    const net::Wake wake = co_await self.beat_wanted_.wait(self.loop_.now() + pause);
+    if (wake == net::Wake::cancelled) co_return;
+  }
+}
+
+}  // namespace davenport::redis

@@ -1,0 +1,13 @@
+// core/net/mac.h: HMAC-SHA256 (RFC 2104), by OpenSSL, which is known to this room alone. Thread: any.
+#pragma once
+#include <array>
+#include <string_view>
+
+namespace davenport::net {
+
+using Mac = std::array<unsigned char, 32>;
+Mac hmac_sha256(std::string_view key, std::string_view bytes);
+// Compares without telling by its time where they differ.
+bool same_mac(const Mac& mac, std::string_view bytes);
+
+}  // namespace davenport::net

@@ -1,0 +1,392 @@
+// The tier that instances share, on real Redis servers: what one fetched the others have; what goes wrong in Redis costs no client an
+// error and the origin no more than a miss.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/cache_status.h"
+#include "support/origin.h"
+#include "support/proxy.h"
+#include "support/redis.h"
+
+using namespace davenport::testing;
+using nlohmann::json;
+
+namespace {
+
+const FieldLines kFresh{{"cache-control", "max-age=60"}, {"etag", "\"1\""}};
+
+ProxyConfig shared(const Origin& origin, const std::string& redis, const std::string& instance) {
+  ProxyConfig config = config_for(origin);
+  config.add("redis", redis).add("redis", "instance = \"" + instance + "\"\nlease = \"1s\"\nbudget = \"200ms\"");
+  return config;
+}
+std::string server(const RedisServer& redis) { return "server = \"" + redis.address() + "\""; }
+
+void await_log_followed(const Proxy& proxy) { proxy.await_metric("davenport_purge_log_reachable", 1); }
+
+bool from_redis(const RawResponse& response) { return cache_status(response).get("detail") == "redis_hit"; }
+
+// Fetched by one instance, and written.
+void fill(Origin& origin, const Proxy& proxy, const std::string& path, const FieldLines& more = {}, const std::string& body = "x") {
+  const double before = proxy.metric("davenport_redis_writes", {{"result", "written"}}).value_or(0);
+  origin.on("GET", path).reply(200, FieldLines(kFresh).add(more), body);
+  CHECK(proxy.get(path).status == 200);
+  proxy.await_metric("davenport_redis_writes", before + 1, {{"result", "written"}});
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("redis");
+
+TEST_CASE("what one instance fetched another finds in Redis, whole, and then has it in memory") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  const std::string large(300'000, 'm');
+  fill(origin, a, "/milk", {{"x-kind", "whole"}});
+  fill(origin, a, "/cream", {}, large);
+  const RawResponse milk = b.get("/milk");
+  CHECK(from_redis(milk));
+  CHECK(milk.body == "x");
+  CHECK(milk.field("x-kind") == "whole");
+  CHECK(milk.field("etag") == "\"1\"");
+  const RawResponse cream = b.get("/cream");
+  CHECK(from_redis(cream));
+  CHECK(cream.body == large);
+  const RawResponse again = b.get("/milk");
+  CHECK(is_hit(again));
+  CHECK_FALSE(from_redis(again));
+  CHECK(origin.requests("/milk") == 1);
+  CHECK(origin.requests("/cream") == 1);
+}
+
+TEST_CASE("the age goes on from instance to instance") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  fill(origin, a, "/old", {{"age", "30"}});
+  const RawResponse old = b.get("/old");
+  CHECK(from_redis(old));
+  CHECK(std::stol(old.field("age")) >= 30);
+  CHECK(cache_status(old).number("ttl") <= 30);
+}
+
+TEST_CASE("a variant is chosen by Vary, in Redis as in memory") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  origin.on("GET", "/shirt").reply([](const SeenRequest& request) {
+    return Reply{200, FieldLines(kFresh).add("vary", "x-color"), request.field("x-color")};
+  });
+  for (const char* color : {"red", "blue"}) a.get("/shirt", {{"x-color", color}});
+  a.await_metric("davenport_redis_writes", 2, {{"result", "written"}});
+  for (const char* color : {"red", "blue"}) {
+    const RawResponse shirt = b.get("/shirt", {{"x-color", color}});
+    CHECK(from_redis(shirt));
+    CHECK(shirt.body == color);
+  }
+  CHECK_FALSE(is_hit(b.get("/shirt", {{"x-color", "green"}})));
+  CHECK(origin.requests("/shirt") == 3);
+}
+
+TEST_CASE("many that miss together ask Redis once") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  fill(origin, a, "/milk");
+  redis.pause();                               // so that all of them are there when it answers
+  Clients clients = b.start_gets(50, "/milk");
+  b.await_metric("coalesced_followers", 49);
+  redis.resume();
+  for (const RawResponse& response : clients.join()) CHECK(response.body == "x");
+  CHECK(origin.requests("/milk") <= 2);        // at most one more, where the budget was over first
+  const double reads = b.metric("davenport_redis_reads", {{"result", "found"}}).value_or(0) +
+                       b.metric("davenport_redis_reads", {{"result", "late"}}).value_or(0);
+  CHECK(reads == 1);
+}
+
+TEST_CASE("something cold under load of two instances costs the origin one request") {
+  RedisServer redis;
+  Origin origin;
+  ProxyConfig patient = shared(origin, server(redis), "a");
+  patient.add("redis", "fetch_wait = \"10s\"");
+  const Proxy a(patient), b(patient);
+  await_log_followed(a);
+  await_log_followed(b);
+  Barrier asked{"origin was asked"}, answer{"origin may answer"};
+  origin.on("GET", "/cold").reach(asked).await(answer).reply(200, kFresh, "x");
+  Clients first = a.start_gets(5, "/cold");
+  asked.await();
+  Clients second = b.start_gets(5, "/cold");
+  await_condition("the other one to wait", [&] { return b.metric("davenport_redis_lease_waits").value_or(0) >= 2; });
+  answer.open();
+  for (const RawResponse& response : first.join()) CHECK(response.body == "x");
+  for (const RawResponse& response : second.join()) {
+    CHECK(response.body == "x");
+    CHECK(from_redis(response));
+  }
+  CHECK(origin.requests("/cold") == 1);
+}
+
+TEST_CASE("what may not be shared is not waited for longer than until that is known") {
+  RedisServer redis;
+  Origin origin;
+  ProxyConfig patient = shared(origin, server(redis), "a");
+  patient.add("redis", "fetch_wait = \"10s\"");
+  const Proxy a(patient), b(patient);
+  await_log_followed(a);
+  await_log_followed(b);
+  Barrier asked{"origin was asked"}, answer{"origin may answer"};
+  origin.on("GET", "/private").reach(asked).await(answer).reply(200, {{"cache-control", "private"}}, "x");
+  origin.on("GET", "/private").reply(200, {{"cache-control", "private"}}, "y");
+  Clients first = a.start_gets(1, "/private");
+  asked.await();
+  Clients second = b.start_gets(1, "/private");
+  await_condition("the other one to wait", [&] { return b.metric("davenport_redis_lease_waits").value_or(0) >= 1; });
+  answer.open();
+  CHECK(first.join().front().body == "x");
+  CHECK(second.join().front().body == "y");
+}
+
+TEST_CASE("a 304 refreshes both tiers") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=0"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/milk").reply(304, kFresh);
+  a.get("/milk");
+  a.await_metric("davenport_redis_writes", 1, {{"result", "written"}});
+  CHECK(a.get("/milk").body == "x");            // validated
+  a.await_metric("davenport_redis_writes", 2, {{"result", "written"}});
+  CHECK(from_redis(b.get("/milk")));
+  CHECK(origin.requests("/milk") == 2);
+}
+
+TEST_CASE("a stale record brings its validators") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=0"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/milk").reply(304, kFresh);
+  a.get("/milk");
+  a.await_metric("davenport_redis_writes", 1, {{"result", "written"}});
+  CHECK(b.get("/milk").body == "x");
+  CHECK(origin.last_request("/milk").field("if-none-match") == "\"1\"");
+}
+
+TEST_CASE("a record that was tampered with is a miss, and counted") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  fill(origin, a, "/milk");
+  const std::string key = redis.cli({"--scan", "--pattern", "davenport:{????????????????????????????????}"});
+  REQUIRE_FALSE(key.empty());
+  redis.cli({"setrange", key, "200", "tampered"});
+  const RawResponse response = b.get("/milk");
+  CHECK(response.status == 200);
+  CHECK_FALSE(is_hit(response));
+  CHECK(b.metric("davenport_redis_reads", {{"result", "damaged"}}) == 1);
+  b.await_metric("davenport_redis_writes", 1, {{"result", "written"}});   // it has put a good one there
+  redis.cli({"set", key, "nonsense"});
+  const Proxy c(shared(origin, server(redis), "c"));
+  await_log_followed(c);
+  CHECK(c.get("/milk").status == 200);
+  CHECK(c.metric("davenport_redis_reads", {{"result", "damaged"}}) == 1);
+}
+
+TEST_CASE("with an HMAC key a record of who lacks the key is not believed") {
+  RedisServer redis;
+  Origin origin;
+  TempDir dir;
+  write_file(dir.file("key"), "a-key-that-only-the-fleet-knows");
+  ProxyConfig with = shared(origin, server(redis), "a");
+  with.add("redis", "hmac_key_file = \"" + dir.file("key") + "\"");
+  const Proxy stranger(shared(origin, server(redis), "stranger")), a(with);
+  const Proxy b(with);
+  for (const Proxy* each : {&stranger, &a, &b}) await_log_followed(*each);
+  fill(origin, stranger, "/milk");
+  CHECK_FALSE(is_hit(a.get("/milk")));
+  CHECK(a.metric("davenport_redis_reads", {{"result", "damaged"}}) == 1);
+  a.await_metric("davenport_redis_writes", 1, {{"result", "written"}});
+  CHECK(from_redis(b.get("/milk")));
+}
+
+TEST_CASE("without Redis, with a hanging one and with a wrong password clients are served as if there were none") {
+  Origin origin;
+  origin.on("GET", "/*").reply(200, kFresh, "x");
+  SUBCASE("nobody listens") {
+    const Proxy proxy(shared(origin, "server = \"127.0.0.1:" + std::to_string(free_port()) + "\"", "a"));
+    for (int i = 0; i < 20; ++i) CHECK(proxy.get("/" + std::to_string(i)).status == 200);
+    CHECK(proxy.metric("davenport_purge_log_reachable") == 0);
+  }
+  SUBCASE("it hangs, and wakes again") {
+    RedisServer redis;
+    const Proxy proxy(shared(origin, server(redis), "a"));
+    await_log_followed(proxy);
+    redis.pause();
+    for (int i = 0; i < 20; ++i) CHECK(proxy.get("/" + std::to_string(i)).status == 200);
+    CHECK(proxy.metric("davenport_redis_breaker_openings").value_or(0) >= 1);
+    proxy.await_metric("davenport_purge_log_reachable", 0);
+    redis.resume();
+    await_log_followed(proxy);
+  }
+  SUBCASE("it is killed, and starts again empty") {
+    RedisServer redis;
+    const Proxy proxy(shared(origin, server(redis), "a"));
+    await_log_followed(proxy);
+    CHECK(proxy.get("/kept").status == 200);
+    redis.kill();
+    for (int i = 0; i < 20; ++i) CHECK(proxy.get("/" + std::to_string(i)).status == 200);
+    redis.start();
+    await_log_followed(proxy);
+    proxy.await_metric("davenport_purge_log_events", 1, {{"event", "fork"}});
+    CHECK(proxy.get("/kept").status == 200);
+  }
+  SUBCASE("the password is wrong") {
+    RedisServer redis({"--requirepass", "the-right-password"});
+    TempDir dir;
+    write_file(dir.file("password"), "a-very-wrong-password");
+    ProxyConfig config = shared(origin, server(redis), "a");
+    config.add("redis", "password_file = \"" + dir.file("password") + "\"");
+    const Proxy proxy(config);
+    for (int i = 0; i < 20; ++i) CHECK(proxy.get("/" + std::to_string(i)).status == 200);
+    proxy.await_log("WRONGPASS");
+  }
+  SUBCASE("the password is right") {
+    RedisServer redis({"--requirepass", "the-right-password"});
+    TempDir dir;
+    write_file(dir.file("password"), "the-right-password");
+    ProxyConfig config = shared(origin, server(redis), "a");
+    config.add("redis", "password_file = \"" + dir.file("password") + "\"");
+    const Proxy proxy(config);
+    await_log_followed(proxy);
+  }
+  SUBCASE("its memory is full") {
+    RedisServer redis({"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"});
+    const Proxy proxy(shared(origin, server(redis), "a"));
+    for (int i = 0; i < 20; ++i) CHECK(proxy.get("/" + std::to_string(i)).status == 200);
+    proxy.await_log("listening");
+    CHECK(json::parse(proxy.purge(R"({"all": true})").body)["applied_here"] == true);
+  }
+}
+
+TEST_CASE("a purge on one instance holds on the others when it answers, and names them") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  struct Row { const char *path, *purge; };
+  for (const Row& row : {Row{"/url", R"({"url": "http://shop.test/url", "wait": "all"})"},
+                         Row{"/tag", R"({"tag": "dairy", "wait": "all"})"},
+                         Row{"/img/1", R"({"prefix": "http://shop.test/img/", "wait": "all"})"},
+                         Row{"/all", R"({"all": true, "wait": "all"})"}}) {
+    CAPTURE(row.path);
+    fill(origin, a, row.path, {{"surrogate-key", "dairy"}});
+    CHECK(is_hit(b.get(row.path)));
+    const RawResponse purged = a.purge(row.purge);
+    CHECK(purged.status == 200);
+    const json body = json::parse(purged.body);
+    CHECK(body["confirmed"] == json::array({"a", "b"}));
+    CHECK_FALSE(is_hit(b.get(row.path)));      // neither from its memory nor from Redis
+    CHECK(origin.requests(row.path) == 2);
+  }
+}
+
+TEST_CASE("a purge's id counts once in the whole fleet") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  const json first = json::parse(a.purge(R"({"all": true, "id": "release-7", "wait": "all"})").body);
+  fill(origin, b, "/milk");
+  const json second = json::parse(b.purge(R"({"all": true, "id": "release-7", "wait": "all"})").body);
+  CHECK(first["position"] == second["position"]);
+  CHECK(is_hit(b.get("/milk")));
+}
+
+TEST_CASE("a fill that began before a purge and ended after it is served by no instance") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  for (int i = 0; i < 20; ++i) {
+    const std::string path = "/" + std::to_string(i);
+    Barrier asked{"origin was asked"}, answer{"origin may answer"};
+    origin.on("GET", path).reach(asked).await(answer).reply(200, kFresh, "old");
+    origin.on("GET", path).reply(200, kFresh, "new");
+    Clients slow = a.start_gets(1, path);
+    asked.await();
+    REQUIRE(b.purge(R"({"url": "http://shop.test)" + path + R"(", "wait": "all"})").status == 200);
+    answer.open();
+    static_cast<void>(slow.join());
+    CHECK(b.get(path).body == "new");
+    CHECK(a.get(path).body == "new");
+  }
+}
+
+TEST_CASE("without the log a purge holds here and answers 503; strict instances then validate everything") {
+  for (const bool strict : {false, true}) {
+    CAPTURE(strict);
+    Origin origin;
+    origin.on("GET", "/milk").reply(200, kFresh, "x");
+    RedisServer redis;
+    ProxyConfig config = shared(origin, server(redis), "a");
+    config.add("redis", std::string("strict = ") + (strict ? "true" : "false") + "\npurge_timeout = \"300ms\"");
+    const Proxy proxy(config);
+    await_log_followed(proxy);
+    CHECK(proxy.get("/milk").status == 200);
+    CHECK(is_hit(proxy.get("/milk")));
+    redis.kill();
+    proxy.await_metric("davenport_purge_log_reachable", 0);
+    CHECK(is_hit(proxy.get("/milk")) == !strict);
+    const RawResponse purged = proxy.purge(R"({"url": "http://shop.test/milk"})");
+    CHECK(purged.status == 503);
+    CHECK(json::parse(purged.body)["applied_here"] == true);
+    CHECK_FALSE(is_hit(proxy.get("/milk")));
+    const json ready = json::parse(proxy.admin("GET", "/readyz").body);
+    CHECK(ready["purge_log"].get<std::string>().starts_with("out of reach"));
+  }
+}
+
+TEST_CASE("the fleet's instances are listed with their place in the log") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a"));
+  await_log_followed(a);
+  {
+    const Proxy b(shared(origin, server(redis), "b"));
+    await_log_followed(b);
+    a.purge(R"({"all": true, "wait": "all"})");
+    const json fleet = json::parse(a.admin("GET", "/fleet").body);
+    CHECK(fleet["instance"] == "a");
+    CHECK(fleet["instances"].size() == 2);
+    for (const json& each : fleet["instances"]) {
+      CHECK(each["live"] == true);
+      CHECK(each["lag"] == 0);
+    }
+  }
+  // Who has left in order is not waited for.
+  const RawResponse purged = a.purge(R"({"all": true, "wait": "all"})");
+  CHECK(purged.status == 200);
+  CHECK(json::parse(purged.body)["confirmed"] == json::array({"a"}));
+}
+
+TEST_SUITE_END();
