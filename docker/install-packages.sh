@@ -9,7 +9,7 @@ packages=(
   # the compiler and its tools
   g++ cmake ninja-build make pkg-config
   # libraries: loop, Redis, TLS, HTTP/2, text, hashing, configuration
-  libevent-dev libhiredis-dev libssl-dev libnghttp2-dev libfmt-dev libxxhash-dev libtomlplusplus-dev
+  libevent-dev libhiredis-dev libssl-dev libnghttp2-dev libfmt-dev libxxhash-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
   # content codings
   zlib1g-dev libbrotli-dev libzstd-dev
   # tests
