@@ -5,9 +5,13 @@ namespace davenport::redis {
 std::shared_ptr<Connection> Lane::connection() {
   if (connection_ != nullptr && connection_->state() != Connection::State::closed) return connection_;
   const SteadyTime now = loop_.now();
-  if (!backoff_.due(now)) return nullptr;
   const NodeAddress owner = client_.owner_of(key_);
   if (owner.host.empty()) return nullptr;
+  if (!(owner == tried_)) {
+    tried_ = owner;
+    backoff_.succeeded();
+  }
+  if (!backoff_.due(now)) return nullptr;
   backoff_.failed(now, std::uniform_real_distribution<double>(0, 1)(random_));
   ConnectionOptions options = client_.options_for(owner);
   options.read_only = false;

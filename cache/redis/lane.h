@@ -17,7 +17,7 @@ class Lane {
  public:
   Lane(net::Loop& loop, Client& client, std::string key) : loop_(loop), client_(client), key_(std::move(key)) {}
 
-  // Null: there is no owner now, or it is too early to try again.
+  // Null: there is no owner now, or it is too early to try this one again. A new owner is tried at once.
   std::shared_ptr<Connection> connection();
   void worked() { backoff_.succeeded(); }
   // After a loss or an error: the map is read anew, and the connection is not used again.
@@ -29,6 +29,7 @@ class Lane {
   Client& client_;
   const std::string key_;
   std::shared_ptr<Connection> connection_;
+  NodeAddress tried_;                         // whom the backoff is about
   Backoff backoff_;
   std::minstd_rand random_{std::random_device{}()};
 };
