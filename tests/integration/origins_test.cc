@@ -250,6 +250,7 @@ TEST_CASE("when no server is healthy, requests get 503 at once, and readiness sa
   const Proxy proxy(config_for(sick).add("origin.app.health", "path = \"/health\"").add("origin.app.health", "interval = \"100ms\"").add("origin.app.health", "unhealthy_after = 1"));
   await_condition("503", [&] { return proxy.get("/a").status == 503; });
   expect_proxy_error(proxy.get("/a"), 503, "destination_unavailable");
+  CHECK(proxy.admin("GET", "/readyz").status == 503);
 }
 
 TEST_CASE("a server that fails again and again is left alone for a while, then tried again") {

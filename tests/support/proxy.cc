@@ -79,7 +79,8 @@ Proxy::Proxy(const std::string& toml, AdminClient admin_client) : admin_client_(
     find_ports();
     await_condition("/readyz", [this] {
       if (!process_->running()) throw std::runtime_error("the proxy has ended");
-      return admin("GET", "/readyz").status == 200;
+      const RawResponse answer = admin("GET", "/readyz");
+      return answer.status == 200 || answer.body.find("no origin server available") != std::string::npos;
     });
   } catch (const std::exception& error) {
     throw std::runtime_error(std::string("the proxy did not start: ") + error.what() + "\n--- configuration\n" + toml +

@@ -1,7 +1,8 @@
 // tests/support/proxy.h: the real binary, started on free ports with a configuration of the test's.
 //     Proxy proxy(config_for(origin));
 //     const RawResponse response = proxy.get("/milk");
-// Start   waits for its ports on standard error and for /readyz; throws with its log when it does not come up.
+// Start   waits for its ports on standard error and for /readyz (that every origin is out is no reason to wait longer); throws with
+//         its log when it does not come up.
 // End     SIGTERM; its exit status must be 0 and its log free of sanitizer reports, or the test fails.
 // Log     printed, and its directory kept, when the test failed.
 // Binary  $DAVENPORT_BIN, else the one that was built beside the tests.
