@@ -441,7 +441,7 @@ net::Task<void> from_cache(ClientConnection& client, Request& request, Account& 
     // If-Match and If-Unmodified-Since are an origin's to evaluate (RFC 9110 §13.1.1, §13.1.4): they reach it.
     constexpr std::uint64_t kOfTheOrigin = http::field_bit(http::FieldId::if_match) | http::field_bit(http::FieldId::if_unmodified_since);
     const bool for_the_origin = (request.head.fields.present() & kOfTheOrigin) != 0;
-    if ((for_the_origin || (for_itself && wants_more_than_whole(request.head))) && !request.stored) {
+    if (for_the_origin || (for_itself && wants_more_than_whole(request.head) && !request.stored)) {
       co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
       co_return;
     }

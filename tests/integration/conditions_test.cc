@@ -181,4 +181,14 @@ TEST_CASE("If-Match is an origin's to evaluate: a stored answer is served whatev
   CHECK(stored.client.get("/a").body == "0123456789");
 }
 
+TEST_CASE("If-Match reaches the origin also where what is stored needs it anyhow") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "no-cache"}, {"etag", "\"1\""}}, "whole");
+  CHECK(proxy.get("/a").status == 200);
+  origin.on("GET", "/a").reply(412, {{"cache-control", "no-store"}}, "changed");
+  CHECK(proxy.get("/a", {{"if-match", "\"0\""}}).status == 412);
+  CHECK(origin.last_request("/a").fields.get("if-match") == "\"0\"");
+}
+
 TEST_SUITE_END();
