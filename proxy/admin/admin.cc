@@ -5,6 +5,7 @@
 
 #include "core/base/log.h"
 #include "core/net/listener.h"
+#include "core/net/told.h"
 #include "proxy/admin/explain.h"
 #include "proxy/admin/guard.h"
 #include "proxy/admin/http_service.h"
@@ -35,12 +36,7 @@ constexpr std::string_view kIndex =
     "GET  /fleet                       the instances that share a Redis, and how far each has followed the purges\n"
     "PURGE /path                       one URL of the host in the Host field\n";
 
-// A wait for the sweeper's count; shared with its callback, which may come after everyone here has left.
-struct Counting {
-  explicit Counting(net::Loop& loop) : told(loop) {}
-  net::Notify told;
-  purge::Sweeper::Count count;
-};
+using Counting = net::Told<purge::Sweeper::Count>;
 
 enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, fleet, none };
 
@@ -64,7 +60,7 @@ class Api final : public Admin, public Handler {
   }
   ~Api() override {
     service_.reset();                     // first, so that who is woken now finds it stopping and leaves
-    for (const auto& counting : std::vector<std::shared_ptr<Counting>>(waiting_)) counting->told.notify();
+    for (Counting* const counting : std::vector<Counting*>(counting_)) counting->give_up();
   }
 
   std::string address() const override { return address_.text(); }
@@ -91,7 +87,7 @@ class Api final : public Admin, public Handler {
   server::Server& server_;
   const net::SocketAddress address_;
   ProcessFacts facts_;
-  std::vector<std::shared_ptr<Counting>> waiting_;
+  std::vector<Counting*> counting_;      // who waits for the sweeper
   std::unique_ptr<HttpService> service_;
 };
 
@@ -249,27 +245,16 @@ net::Task<Answer> Api::purge(PurgeOrder order, std::string_view peer) {
 }
 
 net::Task<Answer> Api::fleet() {
-  struct Waiting {
-    explicit Waiting(net::Loop& loop) : told(loop) {}
-    net::Notify told;
-    std::optional<Result<std::vector<purge::Instance>>> result;
-  };
-  const auto waiting = std::make_shared<Waiting>(loop_);
-  std::function<void(Result<std::vector<purge::Instance>>)> done = [waiting, &loop = loop_](Result<std::vector<purge::Instance>> all) {
-    loop.post([waiting, all = std::move(all)] {
-      waiting->result = all;
-      waiting->told.notify();
-    });
-  };
   const purge::LogHealth health = server_.purge_log().health();
   if (!health.shared) co_return problem(404, "This instance is on its own: no Redis is configured.");
-  server_.purge_log().fleet(std::move(done));
-  const net::Wake wake = co_await waiting->told.wait(loop_.now() + kCountWait);
-  if (wake != net::Wake::notified || !waiting->result) co_return problem(503, "shutting down");
-  if (!*waiting->result) co_return problem(503, waiting->result->error().message);
+  net::Told<Result<std::vector<purge::Instance>>> told(loop_);
+  server_.purge_log().fleet(told.teller());
+  const std::optional<Result<std::vector<purge::Instance>>> instances = co_await told.wait(loop_.now() + kCountWait);
+  if (!instances) co_return problem(503, "shutting down");
+  if (!*instances) co_return problem(503, instances->error().message);
   JsonWriter json;
   json.object().member("instance", health.instance).member("position", health.at.position).array("instances");
-  for (const purge::Instance& each : **waiting->result) {
+  for (const purge::Instance& each : **instances) {
     json.object().member("name", each.name).member("position", each.at.position).member("lag", each.lag);
     json.member("heard_ms", each.heard.count()).member("live", each.live).end();
   }
@@ -278,19 +263,12 @@ net::Task<Answer> Api::fleet() {
 }
 
 net::Task<purge::Sweeper::Count> Api::count(purge::Position position) {
-  const auto counting = std::make_shared<Counting>(loop_);
-  std::function<void(purge::Sweeper::Count)> done = [counting, &loop = loop_](purge::Sweeper::Count known) {
-    loop.post([counting, known] {
-      counting->count = known;
-      counting->told.notify();
-    });
-  };
-  server_.sweeper().notify(position, std::move(done));
-  waiting_.push_back(counting);
-  const net::Wake wake = co_await counting->told.wait(loop_.now() + kCountWait);
-  static_cast<void>(wake);                // whatever woke it, `count` has what is known
-  std::erase(waiting_, counting);
-  co_return counting->count;
+  Counting counting(loop_);
+  server_.sweeper().notify(position, counting.teller());
+  counting_.push_back(&counting);
+  const std::optional<purge::Sweeper::Count> known = co_await counting.wait(loop_.now() + kCountWait);
+  std::erase(counting_, &counting);
+  co_return known.value_or(std::nullopt);
 }
 
 Result<net::SocketAddress> socket_address(const config::Address& address) {
