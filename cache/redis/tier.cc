@@ -216,7 +216,7 @@ void Tier::put(const store::StoredPtr& stored, purge::Position position) {
 // False: it does not go to Redis, and why was counted.
 bool Tier::make_writes(const store::StoredPtr& stored, purge::Position position, const std::string& key, Writes& writes) {
   if (stored->marker() || stored->facts().partial) return false;
-  const auto refuse = [](Count& why) {
+  const auto refuse = [](Counter& why) {
     why.add();
     return false;
   };

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/net/listener.h"
 #include "core/net/told.h"
 #include "proxy/admin/explain.h"
 #include "proxy/admin/guard.h"
 #include "proxy/admin/http_service.h"
-#include "proxy/admin/json.h"
 #include "proxy/admin/metrics_text.h"
 #include "proxy/admin/purge_request.h"
 #include "proxy/server/purge_dialect.h"

@@ -1,7 +1,7 @@
 #include "proxy/admin/answer.h"
 
+#include "core/base/json.h"
 #include "core/http/message.h"
-#include "proxy/admin/json.h"
 
 namespace davenport::admin {
 

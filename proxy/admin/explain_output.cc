@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "core/base/json.h"
 #include "core/http/grammar.h"
 #include "proxy/admin/explain.h"
-#include "proxy/admin/json.h"
 #include "proxy/admin/readable.h"
 
 namespace davenport::admin {

@@ -13,7 +13,6 @@
 namespace davenport::admin {
 namespace {
 
-using observe::Counter;
 using observe::Histogram;
 using observe::WorkerMetrics;
 using Workers = std::vector<const WorkerMetrics*>;
@@ -196,7 +195,7 @@ struct RedisCounter {
   const char *name, *help, *label;
   struct Sample {
     const char* value;
-    redis::Count redis::Metrics::*count;
+    Counter redis::Metrics::*count;
   };
   std::vector<Sample> samples;
 };
@@ -224,7 +223,7 @@ void add_redis(Exposition& out, server::Server& server) {
       {"davenport_redis_map_refreshes_total", "Times that the cluster's slots were asked for.", "result",
        {{"tried", &M::refreshes}, {"failed", &M::refresh_failures}}},
   };
-  const auto total = [&all](redis::Count M::*count) {
+  const auto total = [&all](Counter M::*count) {
     std::uint64_t sum = 0;
     for (const M* each : all) sum += (each->*count).value();
     return sum;

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "cache/policy/key.h"
+#include "core/base/json.h"
 #include "core/http/uri.h"
-#include "proxy/admin/json.h"
 
 namespace davenport::admin {
 namespace {

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "core/base/text.h"
-#include "proxy/observe/json_text.h"
+#include "core/base/json_text.h"
 
 namespace davenport::observe {
 namespace {

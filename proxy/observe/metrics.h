@@ -3,23 +3,13 @@
 // Thread  add: the owning worker's. read: any.
 #pragma once
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "cache/policy/reason.h"
 #include "core/base/clock.h"
+#include "core/base/counter.h"
 
 namespace davenport::observe {
-
-class Counter {
- public:
-  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  void sub(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed); }
-  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 // Latency in buckets that grow by about 1.6: 50 us to 60 s. One store an observation.
 class Histogram {

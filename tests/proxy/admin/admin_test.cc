@@ -1,7 +1,7 @@
 #include "proxy/admin/admin.h"
 
 #include "proxy/admin/admin_support.h"
-#include "proxy/admin/json.h"
+#include "core/base/json.h"
 
 using namespace davenport;
 using namespace davenport::admin;

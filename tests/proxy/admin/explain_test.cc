@@ -2,7 +2,7 @@
 
 #include "proxy/admin/admin_support.h"
 #include "core/http/grammar.h"
-#include "proxy/admin/json.h"
+#include "core/base/json.h"
 
 using namespace davenport;
 using namespace davenport::admin;

@@ -1,4 +1,4 @@
-// proxy/admin/json.h: JSON (RFC 8259) in and out, as strict as a purge wants it: what is read must be one value of valid
+// core/base/json.h: JSON (RFC 8259) in and out, as strict as an order to purge wants it: what is read must be one value of valid
 // UTF-8, without repeated names, and not nested deeper than kJsonDepthMax.
 //     Result<JsonValue> value = parse_json(body);      // the error says what was expected, and at which byte
 //     JsonWriter json;  json.object().member("position", 7).member("soft", false).end();
@@ -15,7 +15,7 @@
 
 #include "core/base/result.h"
 
-namespace davenport::admin {
+namespace davenport {
 
 inline constexpr std::size_t kJsonDepthMax = 16;
 
@@ -76,4 +76,4 @@ class JsonWriter {
   bool after_key_ = false;
 };
 
-}  // namespace davenport::admin
+}  // namespace davenport

@@ -1,6 +1,6 @@
-#include "proxy/observe/json_text.h"
+#include "core/base/json_text.h"
 
-namespace davenport::observe {
+namespace davenport {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
@@ -69,4 +69,4 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-}  // namespace davenport::observe
+}  // namespace davenport

@@ -1,11 +1,11 @@
-#include "proxy/admin/json.h"
+#include "core/base/json.h"
 
 #include <algorithm>
 #include <charconv>
 
-#include "proxy/observe/json_text.h"
+#include "core/base/json_text.h"
 
-namespace davenport::admin {
+namespace davenport {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -117,7 +117,7 @@ bool Reader::read_string(std::string& string) {
       continue;
     }
     if (static_cast<unsigned char>(peek()) < 0x20) return expect("control characters to be escaped");
-    const std::size_t size = observe::utf8_sequence(text_.substr(at_));
+    const std::size_t size = utf8_sequence(text_.substr(at_));
     if (size == 0) return expect("UTF-8");
     string.append(text_.substr(at_, size));
     at_ += size;
@@ -223,7 +223,7 @@ JsonWriter& JsonWriter::end() {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   begin_value();
-  observe::append_json_string(out_, name);
+  append_json_string(out_, name);
   out_ += ':';
   after_key_ = true;
   return *this;
@@ -231,7 +231,7 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 
 JsonWriter& JsonWriter::value(std::string_view text) {
   begin_value();
-  observe::append_json_string(out_, text);
+  append_json_string(out_, text);
   return *this;
 }
 
@@ -241,4 +241,4 @@ JsonWriter& JsonWriter::raw(std::string_view text) {
   return *this;
 }
 
-}  // namespace davenport::admin
+}  // namespace davenport

@@ -1,8 +1,8 @@
-#include "proxy/observe/json_text.h"
+#include "core/base/json_text.h"
 
 #include <doctest/doctest.h>
 
-using namespace davenport::observe;
+using namespace davenport;
 
 namespace {
 

@@ -1,9 +1,8 @@
-#include "proxy/admin/json.h"
+#include "core/base/json.h"
 
 #include <doctest/doctest.h>
 
 using namespace davenport;
-using namespace davenport::admin;
 
 TEST_CASE("values of every type are read (RFC 8259 §3)") {
   const Result<JsonValue> value =
