@@ -1,5 +1,5 @@
 // proxy/cli.h: the commands of `davenport`, each as a function that returns the exit status: 0, or 1 with a sentence on standard
-// error. main.cc reads the command line.
+// error (purge: or 3). main.cc reads the command line.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -33,8 +33,9 @@ struct AdminAccess {
 struct PurgeOptions {
   std::vector<std::string> urls, tags;
   std::string prefix, id;
-  bool all = false, soft = false, no_count = false, json = false;
+  bool all = false, soft = false, no_count = false, wait_all = false, json = false;
 };
+inline constexpr int kPurgePartly = 3;   // it is recorded, and not yet confirmed by all: standard error says by whom
 int purge(const AdminAccess& admin, const PurgeOptions& options);
 
 struct ExplainOptions {
@@ -43,5 +44,19 @@ struct ExplainOptions {
   bool json = false;
 };
 int explain(const AdminAccess& admin, const ExplainOptions& options);
+
+struct WarmOptions {
+  std::vector<std::string> from;     // files, URLs, "-": lists of URLs, or sitemaps
+  std::string feed, feed_template;   // a JSON feed, a file or a URL
+  std::string base;                  // "http://host": what paths in files start from
+  std::string proxy;                 // whom to ask; "": each URL's own host
+  std::string ca;                    // PEM file for https; "": the system's authorities
+  double rate = 0;                   // requests a second; 0: no limit
+  std::uint32_t concurrency = 8;
+  std::vector<std::string> variants;
+  bool quiet = false;
+};
+// Asks for pages so that they are in the cache; 1 where one of them failed.
+int warm(const WarmOptions& options);
 
 }  // namespace davenport::cli

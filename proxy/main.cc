@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
       "  davenport purge --url http://shop.test/milk --url http://shop.test/\n"
       "  davenport purge --tag dairy --soft        stale rather than gone: visitors are served meanwhile\n"
       "  davenport purge --prefix http://shop.test/img/\n"
+      "  davenport warm --from http://shop.test/sitemap.xml    ask for its pages before visitors do\n"
       "\n"
       "Signals of a running proxy: SIGHUP takes the changed file (a wrong one is refused, and the log says why),\n"
       "SIGUSR1 opens the logs again after a rotation, SIGTERM and SIGINT finish what is under way and end;\n"
@@ -63,7 +64,9 @@ int main(int argc, char** argv) {
       "  davenport purge --url http://shop.test/milk       one page: all its variants, whatever scheme and port\n"
       "  davenport purge --tag dairy --tag cheese          all that the origin tagged (Surrogate-Key, Cache-Tag)\n"
       "  davenport purge --prefix http://shop.test/img/    all below a path\n"
-      "  davenport purge --all --soft                      everything is stale, and served while it is fetched anew");
+      "  davenport purge --all --soft                      everything is stale, and served while it is fetched anew\n\n"
+      "Exits with 3 where a fleet has recorded it and not every instance or replica has confirmed it in time: standard error\n"
+      "says which.");
   add_admin_options(*purge, admin);
   CLI::Option_group* const what = purge->add_option_group("what", "what to purge: one of these");
   what->add_option("--url", purging.urls, "one or more URLs")->type_name("URL");
@@ -73,6 +76,7 @@ int main(int argc, char** argv) {
   what->require_option(1);
   purge->add_flag("--soft", purging.soft, "make stale instead of taking out");
   purge->add_flag("--no-count", purging.no_count, "do not wait for the number of responses that were hit");
+  purge->add_flag("--wait-all", purging.wait_all, "in a fleet: wait until every live instance has confirmed it");
   purge->add_option("--id", purging.id, "the same id again purges nothing anew")->type_name("ID");
   purge->add_flag("--json", purging.json, "print the answer as it came");
 
@@ -86,6 +90,29 @@ int main(int argc, char** argv) {
   explain->add_option("--field", explaining.fields, "a field of the request; may be repeated")->type_name("'Name: value'")->allow_extra_args(false);
   explain->add_option("--method", explaining.method, "of the request")->type_name("METHOD");
   explain->add_flag("--json", explaining.json, "print JSON instead of text");
+
+  cli::WarmOptions warming;
+  CLI::App* const warm = app.add_subcommand("warm", "Ask a proxy for pages, so that they are in its cache before visitors come.");
+  warm->footer(
+      "  davenport warm --from https://shop.test/sitemap.xml --rate 50 --variants gzip,br\n"
+      "  davenport warm --from urls.txt --proxy http://127.0.0.1:8080\n"
+      "  davenport warm --feed products.json --template '/product/{id}' --base http://shop.test --proxy http://127.0.0.1:8080\n\n"
+      "A source is a list of URLs or a sitemap (an index of sitemaps and gzip too): a file, a URL, or - for standard input.\n"
+      "Says what was fetched, was warm already, may not be stored, and failed (no answer, or a status of 400 and above);\n"
+      "exits with 1 where something failed.");
+  warm->add_option("--from", warming.from, "where the URLs are: FILE, URL or -; may be repeated")->type_name("SOURCE")->allow_extra_args(false);
+  CLI::Option* const feed = warm->add_option("--feed", warming.feed, "a JSON feed of products: FILE or URL")->type_name("SOURCE");
+  CLI::Option* const shape = warm->add_option("--template", warming.feed_template, "the URL or path of a product: {id} is its member id")->type_name("URL");
+  feed->needs(shape);
+  shape->needs(feed);
+  warm->add_option("--base", warming.base, "what paths in files start from: http://host")->type_name("URL");
+  warm->add_option("--proxy", warming.proxy, "whom to ask, instead of the URLs' own hosts: http://127.0.0.1:8080")->type_name("URL");
+  warm->add_option("--ca", warming.ca, "authorities for https (PEM), instead of the system's")->type_name("FILE");
+  warm->add_option("--rate", warming.rate, "requests a second at most; 0: no limit")->capture_default_str()->check(CLI::NonNegativeNumber);
+  warm->add_option("--concurrency", warming.concurrency, "requests at a time")->capture_default_str()->check(CLI::Range(1, 1000));
+  warm->add_option("--variants", warming.variants, "content codings, each asked for: gzip, br, zstd")->delimiter(',')
+      ->check(CLI::IsMember({"gzip", "br", "zstd"}));
+  warm->add_flag("--quiet", warming.quiet, "no progress, only the end");
 
   cli::InitOptions looking;
   CLI::App* const init = app.add_subcommand("init", "Look at a running application and print a configuration for it.");
@@ -115,6 +142,13 @@ int main(int argc, char** argv) {
   if (check->parsed()) return cli::check(file, print);
   if (purge->parsed()) return cli::purge(admin, purging);
   if (explain->parsed()) return cli::explain(admin, explaining);
+  if (warm->parsed()) {
+    if (warming.from.empty() && warming.feed.empty()) {
+      std::fputs("warm wants a source: --from or --feed\n", stderr);
+      return kUsage;
+    }
+    return cli::warm(warming);
+  }
   if (init->parsed()) {
     looking.time = std::chrono::seconds(init_seconds);
     return cli::init(looking);
