@@ -7,8 +7,8 @@
 #include <iterator>
 #include <optional>
 
+#include "core/base/json.h"
 #include "core/base/text.h"
-#include "proxy/admin/json.h"
 #include "proxy/cli.h"
 #include "proxy/cli_client.h"
 
@@ -39,9 +39,9 @@ Result<std::string> token_of(const AdminAccess& admin) {
 
 // The "detail" of problem details (RFC 9457), or the body as it is.
 std::string detail_of(const HttpAnswer& answer) {
-  const Result<admin::JsonValue> json = admin::parse_json(answer.body);
+  const Result<JsonValue> json = parse_json(answer.body);
   if (json && json->object() != nullptr) {
-    for (const admin::JsonMember& member : *json->object()) {
+    for (const JsonMember& member : *json->object()) {
       if (member.name == "detail" && member.value.string() != nullptr) return *member.value.string();
     }
   }
@@ -60,12 +60,12 @@ Result<HttpAnswer> ask_admin(const AdminAccess& admin, HttpAsk request) {
   request.token = std::move(*token);
   Result<HttpAnswer> answer = ask(admin.url, request);
   if (!answer) return answer.error();
-  if (answer->status != 200) return Error{refusal_of(*answer, admin)};
+  if (answer->status != 200 && answer->status != 202) return Error{refusal_of(*answer, admin)};
   return answer;
 }
 
 std::string purge_body(const PurgeOptions& options) {
-  admin::JsonWriter json;
+  JsonWriter json;
   json.object();
   const auto names = [&json](std::string_view name, const std::vector<std::string>& list) {
     if (list.empty()) return;
@@ -78,18 +78,31 @@ std::string purge_body(const PurgeOptions& options) {
   if (!options.prefix.empty()) json.member("prefix", options.prefix);
   if (options.all) json.member("all", true);
   if (options.soft) json.member("soft", true);
+  if (options.wait_all) json.member("wait", "all");
   if (options.no_count) json.member("count", false);
   if (!options.id.empty()) json.member("id", options.id);
   json.end();
   return json.take();
 }
 
-std::optional<double> number_in(const admin::JsonValue::Object& object, std::string_view name) {
-  for (const admin::JsonMember& member : object) {
+std::optional<double> number_in(const JsonValue::Object& object, std::string_view name) {
+  for (const JsonMember& member : object) {
     if (member.name != name) continue;
     if (const double* number = std::get_if<double>(&member.value.data)) return *number;
   }
   return std::nullopt;
+}
+
+// "edge-2, replica": who has not confirmed a purge.
+std::string missing_in(const JsonValue::Object& object) {
+  std::string out;
+  for (const JsonMember& member : object) {
+    if (member.name != "missing" || member.value.array() == nullptr) continue;
+    for (const JsonValue& each : *member.value.array()) {
+      if (each.string() != nullptr) out.append(out.empty() ? "" : ", ").append(*each.string());
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -100,14 +113,17 @@ int purge(const AdminAccess& admin, const PurgeOptions& options) {
   if (kinds != 1) return fail("purge wants one of --url, --tag, --prefix and --all");
   const Result<HttpAnswer> answer = ask_admin(admin, {"POST", "/purge", "", purge_body(options)});
   if (!answer) return fail(answer.error().message);
-  if (options.json) return print(answer->body), 0;
-  const Result<admin::JsonValue> json = admin::parse_json(answer->body);
+  const bool partly = answer->status == 202;
+  if (options.json) return print(answer->body), partly ? kPurgePartly : 0;
+  const Result<JsonValue> json = parse_json(answer->body);
   if (!json || json->object() == nullptr) return fail("the answer is no JSON object: " + answer->body);
   const auto position = number_in(*json->object(), "position"), matched = number_in(*json->object(), "matched_here");
   std::string line = fmt::format("purged{}: position {:.0f}", options.soft ? " softly" : "", position.value_or(0));
   if (matched) line += fmt::format(", {:.0f} stored response{} hit", *matched, *matched == 1 ? "" : "s");
   print(line + "\n");
-  return 0;
+  if (!partly) return 0;
+  fmt::print(stderr, "davenport: it holds here and is recorded, and was not confirmed in time by: {}\n", missing_in(*json->object()));
+  return kPurgePartly;
 }
 
 int explain(const AdminAccess& admin, const ExplainOptions& options) {

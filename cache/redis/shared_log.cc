@@ -317,13 +317,14 @@ net::Task<Result<FleetPage>> SharedLog::read_instances(SteadyTime deadline) {
 // Another one has confirmed when its own tail has passed the entry: its heartbeat names a place at or behind it whose nonce is ours.
 net::Task<void> SharedLog::confirm(purge::Pid pid, bool all, SteadyTime deadline, purge::Receipt& receipt) {
   const std::vector<std::string> confirmed = receipt.confirmed, missing = receipt.missing;
+  bool known = false;                          // who there is: a later look that comes too late takes nothing of it back
   for (;;) {
     const Result<FleetPage> page = co_await read_instances(deadline);
-    receipt.confirmed = confirmed;
-    receipt.missing = missing;
     bool complete = false;
     if (page) {
-      complete = true;
+      complete = known = true;
+      receipt.confirmed = confirmed;
+      receipt.missing = missing;
       for (const Beat& each : page->beats) {
         if (each.instance == instance_) continue;
         const bool passed = each.at.position >= pid.position && state_.has_passed(each.at);
@@ -332,7 +333,8 @@ net::Task<void> SharedLog::confirm(purge::Pid pid, bool all, SteadyTime deadline
         else if (live && all) receipt.missing.push_back(each.instance);
         complete = complete && (passed || !live);
       }
-    } else if (all) {
+    } else if (all && !known) {
+      receipt.missing = missing;
       receipt.missing.emplace_back("unknown instances");
     }
     if (!all || complete) co_return;

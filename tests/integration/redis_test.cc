@@ -2,6 +2,8 @@
 // error and the origin no more than a miss.
 #include <doctest/doctest.h>
 
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "support/cache_status.h"
@@ -387,6 +389,28 @@ TEST_CASE("the fleet's instances are listed with their place in the log") {
   const RawResponse purged = a.purge(R"({"all": true, "wait": "all"})");
   CHECK(purged.status == 200);
   CHECK(json::parse(purged.body)["confirmed"] == json::array({"a"}));
+}
+
+TEST_CASE("the purge command names an instance that has not confirmed in time, and exits with 3") {
+  RedisServer redis;
+  Origin origin;
+  ProxyConfig config = shared(origin, server(redis), "a");
+  config.add("redis", "purge_timeout = \"300ms\"");
+  const Proxy a(config);
+  Proxy b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  const TempDir dir;
+  const std::vector<std::string> command{Proxy::binary(), "purge", "--all", "--wait-all", "--admin", "http://127.0.0.1:" + std::to_string(a.admin_port())};
+  Process confirmed(command, dir.file("out"), dir.file("err"));
+  CHECK(confirmed.await_exit() == 0);
+  b.signal(SIGSTOP);
+  Process missing(command, dir.file("out"), dir.file("err"));
+  CHECK(missing.await_exit() == 3);
+  b.signal(SIGCONT);
+  CHECK(read_file(dir.file("out")).find("purged: position") == 0);
+  const std::string said = read_file(dir.file("err"));
+  CHECK_MESSAGE(said.find("not confirmed in time by: b\n") != std::string::npos, said);
 }
 
 TEST_SUITE_END();
