@@ -6,10 +6,10 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz load-test model bench bench-shop clean
+.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz load-test model bench bench-shop bench-wordpress clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start a demo shop with Davenport before it, and say what to try; Ctrl-C ends both
 	@docker/demo/run.sh
@@ -62,6 +62,10 @@ bench: build ## beside nginx, HAProxy, Varnish, Traffic Server, h2o and a bare f
 bench-shop: build ## the demo shop alone and behind Davenport under ten times what it can take; writes docs/shop.svg
 	@docker/install-packages.sh bench
 	@python3 bench/compare --build $(BUILD_DIR) --rows shop --write
+
+bench-wordpress: build ## WordPress alone and behind Davenport, Varnish and nginx: 40 pages and 10 files (2 min)
+	@docker/install-packages.sh wordpress bench
+	@tests/applications/wordpress/race.py $(BUILD_DIR) --write
 
 clean: ## remove build/ and the other build directories
 	@rm -rf $(BUILD_DIR) build-address build-thread build-fuzz

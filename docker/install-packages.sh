@@ -25,7 +25,7 @@ for argument in "$@"; do
     load) packages+=(python3) ;;
     fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     model) packages+=(spin) ;;
-    wordpress) packages+=(python3 nginx-light mariadb-server php-fpm php-cli php-mysql php-xml wordpress wordpress-theme-twentytwentythree) ;;
+    wordpress) packages+=(python3 nginx-light mariadb-server php-fpm php-cli php-mysql php-xml wordpress wordpress-theme-twentytwentythree chromium chromium-driver python3-selenium) ;;
     django) packages+=(python3 python3-django gunicorn) ;;
     bench) packages+=(wrk strace python3 nginx-light haproxy varnish trafficserver h2o libbenchmark-dev) ;;
     *)
