@@ -93,7 +93,7 @@ class SharedLog final : public purge::Log {
   net::Notify beat_wanted_;
   std::vector<net::Notify*> moved_;     // who waits for the tail
   std::vector<std::shared_ptr<Order>> open_;
-  bool repairing_ = false, empty_ = false;
+  bool repairing_ = false;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
