@@ -66,7 +66,16 @@ struct Listener {
   bool proxy_protocol = false;                 // a PROXY v1/v2 header is required of each connection
   bool redirect_to_https = false;              // every request is answered with 308 to the same URL under https
   std::uint16_t https_port = 443;              // … at this port
+  bool http2 = true;                           // beside HTTP/1.1: by ALPN, or in clear by prior knowledge
   ServerTls tls;
+};
+
+// HTTP/2 with clients (RFC 9113).
+struct Http2 {
+  bool enabled = true;                         // false: on no listener
+  std::uint32_t streams = 100;                 // requests at a time on a connection
+  std::uint32_t resets = 200;                  // that a client may cause in a row; a tenth comes back each second
+  std::uint32_t control_frames = 2'000;        // frames that carry no request and no body; a quarter comes back each second
 };
 
 // Handshakes of all listeners.
@@ -281,6 +290,7 @@ struct Config {
   std::uint32_t workers = 0;                   // 0: one for each core (resolved by the loader)
   std::vector<Listener> listeners;
   Handshakes handshakes;
+  Http2 http2;
   ClientLimits limits;
   Forwarding forwarding;
   Cache cache;

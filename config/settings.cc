@@ -114,6 +114,21 @@ constexpr Setting<Config> kFile[] = {
      "times as long.",
      {.low = kMinute, .high = 24 * kHour}},
 
+    {"http2.enabled", at<Config, &Config::http2, &Http2::enabled>,
+     "Speak HTTP/2 with clients that ask for it (ALPN over TLS, prior knowledge in clear), where the listener does not say otherwise."},
+    {"http2.streams", at<Config, &Config::http2, &Http2::streams>,
+     "Requests that a client may have under way at a time on one connection; more are refused. Those that it has reset count until "
+     "they have ended here too.",
+     {.low = 1, .high = 10'000}},
+    {"http2.resets", at<Config, &Config::http2, &Http2::resets>,
+     "Streams that a client may reset, or cause to be reset, in a row; a tenth of it comes back each second. A client that wants "
+     "more is told to calm down, and its connection ends (Rapid Reset, MadeYouReset).",
+     {.low = 1, .high = 1'000'000}},
+    {"http2.control_frames", at<Config, &Config::http2, &Http2::control_frames>,
+     "Frames that carry neither request nor body (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA) that a client may send in a "
+     "row; a quarter of it comes back each second, and some with every frame of an answer. Then as `http2.resets`.",
+     {.low = 10, .high = 10'000'000}},
+
     {"redis.cluster", at<Config, &Config::redis, &Redis::cluster>,
      "Nodes of a Redis Cluster through which instances share what they fetched and purged; a few are enough, the others are "
      "asked for. Not together with `redis.server`; without either there is no such tier.",
@@ -203,6 +218,7 @@ constexpr Setting<Listener> kListener[] = {
      {.reload = Reload::restart}},
     {"https_port", at<Listener, &Listener::https_port>, "The port that `redirect_to_https` names.",
      {.low = 1, .high = 65'535, .reload = Reload::restart}},
+    {"http2", at<Listener, &Listener::http2>, "Speak HTTP/2 here too, unless `http2.enabled` is off.", {.reload = Reload::restart}},
     {"tls.certificates", at<Listener, &Listener::tls, &ServerTls::certificates>,
      "With one or more, this listener speaks TLS. A client gets the certificate for the host that it names (SNI), else the "
      "first; an ECDSA and an RSA certificate for the same names stand side by side. SIGHUP reads the files again.",
@@ -230,6 +246,7 @@ constexpr Section kSections[] = {
     {"admin", "The admin interface."},
     {"admin.tls", "TLS on the admin interface."},
     {"tls", "TLS handshakes of all listeners. Certificates stand with each listener."},
+    {"http2", "HTTP/2 with clients."},
     {"redis", "The tier that instances share, and the log of their purges."},
     {"log.access", "The access log."},
     {"shutdown", "The end."},

@@ -42,7 +42,7 @@ void RequestHead::clear() {
   form = TargetForm::origin;
   method_name = target = scheme = authority = path = query = {};
   has_query = false;
-  minor = 1;
+  major = minor = 1;
   framing = Framing::none;
   content_length = 0;
   keep_alive = true;

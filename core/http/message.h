@@ -32,12 +32,13 @@ struct RequestHead {
   std::string_view path;        // begins with "/"; "*" for asterisk-form; "/" where an absolute target has none
   std::string_view query;       // without "?"; see has_query
   bool has_query = false;
+  std::uint8_t major = 1;       // 1 or 2; with 2, `minor` is 1: what HTTP/1.1 may have, HTTP/2 may too
   std::uint8_t minor = 1;       // HTTP/1.minor: 0 or 1 (a higher one is read as 1, RFC 9110 §2.5)
-  Framing framing = Framing::none;
+  Framing framing = Framing::none;    // HTTP/2: chunked stands for a body of unknown length
   std::uint64_t content_length = 0;   // with Framing::length
   bool keep_alive = true;       // RFC 9112 §9.3
   bool expect_continue = false; // RFC 9110 §10.1.1
-  bool wants_upgrade = false;   // Connection: upgrade and an Upgrade field (to no other HTTP), HTTP/1.1
+  bool wants_upgrade = false;   // Connection: upgrade and an Upgrade field (to no other HTTP), HTTP/1.1; extended CONNECT (RFC 8441)
   Fields fields;
 
   void clear();                 // keeps capacity

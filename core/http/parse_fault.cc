@@ -75,6 +75,14 @@ FaultText describe(ParseFault fault) {
       return {"bad_trailer", "The trailer section holds a field that decides framing or routing.", 400};
     case ParseFault::chunk_line_too_long:     // RFC 9112 §7.1.1
       return {"chunk_line_too_long", "A chunk's size and extensions are longer than the limit.", 400};
+    case ParseFault::bad_pseudo_field:        // RFC 9113 §8.3
+      return {"bad_pseudo_field", "A pseudo-field is missing, unknown, repeated, empty, or not in its place.", 400};
+    case ParseFault::connection_field:        // RFC 9113 §8.2.2
+      return {"connection_field", "A field that concerns a connection has no place in HTTP/2.", 400};
+    case ParseFault::bad_te:                  // RFC 9113 §8.2.2
+      return {"bad_te", "TE may say nothing but \"trailers\" in HTTP/2.", 400};
+    case ParseFault::unknown_protocol:        // RFC 8441 §4
+      return {"unknown_protocol", "The only protocol that an extended CONNECT leads to here is websocket.", 501};
   }
   return {"", "", 400};
 }

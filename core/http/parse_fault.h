@@ -12,6 +12,7 @@ enum class ParseFault : std::uint8_t {
   bad_content_length, repeated_content_length, length_with_transfer_encoding, bad_transfer_encoding,
   unknown_transfer_coding, bad_connection, bad_expect, head_too_large, too_many_fields, target_too_long,
   bad_chunk_size, bad_chunk_extension, bad_trailer, chunk_line_too_long,
+  bad_pseudo_field, connection_field, bad_te, unknown_protocol,
 };
 std::string_view name_of(ParseFault fault);      // "bad_host"
 std::string_view text_of(ParseFault fault);      // one sentence for the client and the log

@@ -25,6 +25,11 @@ struct Plain {
 
 constexpr Plain kCounters[] = {
     {"davenport_client_requests_total", "Requests of clients that were read.", &WorkerMetrics::requests},
+    {"davenport_http2_requests_total", "Of them, those that came over HTTP/2.", &WorkerMetrics::requests_http2},
+    {"davenport_http2_connections_total", "Connections of clients that spoke HTTP/2.", &WorkerMetrics::http2_connections},
+    {"davenport_http2_resets_total", "Streams that clients reset, or had reset by what they sent.", &WorkerMetrics::http2_resets},
+    {"davenport_http2_refused_streams_total", "Streams refused because too many requests were under way.", &WorkerMetrics::http2_refused_streams},
+    {"davenport_http2_calmed_total", "Connections ended because their client asked for too much work.", &WorkerMetrics::http2_calmed},
     {"davenport_client_errors_total", "Requests that were answered with a 4xx of our own.", &WorkerMetrics::client_errors},
     {"davenport_parse_errors_total", "Requests refused because they are no valid HTTP.", &WorkerMetrics::parse_errors},
     {"davenport_timeouts_total", "Clients that were too slow with a request or with taking an answer.", &WorkerMetrics::timeouts},

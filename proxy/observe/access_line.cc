@@ -25,7 +25,7 @@ struct Packed {
   std::uint32_t duration_us, origin_us;
   std::int32_t age_s, ttl_s;
   std::uint16_t status;
-  std::uint8_t http_minor, has_reason, reason, storing;
+  std::uint8_t http_major, http_minor, has_reason, reason, storing;
   std::array<std::uint16_t, kAccessTexts> sizes;
 };
 static_assert(std::is_trivially_copyable_v<Packed>);
@@ -56,6 +56,12 @@ void append_quoted(std::string& out, std::string_view text) {
 void append_word(std::string& out, std::string_view text) {
   if (text.empty()) out += '-';
   append_escaped(out, text, false);
+}
+
+void append_version(std::string& out, const AccessRecord& record) {
+  append_number(out, int{record.http_major});
+  out += '.';
+  append_number(out, int{record.http_minor});
 }
 
 template <class Number>
@@ -96,6 +102,7 @@ void pack(const AccessRecord& record, const PackedSizes& sizes, std::byte* into)
   packed.age_s = record.age_s;
   packed.ttl_s = record.ttl_s;
   packed.status = record.status;
+  packed.http_major = record.http_major;
   packed.http_minor = record.http_minor;
   packed.has_reason = record.has_reason ? 1 : 0;
   packed.reason = static_cast<std::uint8_t>(record.reason);
@@ -121,6 +128,7 @@ AccessRecord unpack(std::span<const std::byte> bytes) {
   record.age_s = packed.age_s;
   record.ttl_s = packed.ttl_s;
   record.status = packed.status;
+  record.http_major = packed.http_major;
   record.http_minor = packed.http_minor;
   record.has_reason = packed.has_reason != 0;
   record.reason = static_cast<policy::Reason>(packed.reason);
@@ -163,8 +171,8 @@ void AccessFormatter::append_combined(std::string& out, const AccessRecord& reco
   append_escaped(out, record.method, true);
   out += ' ';
   append_escaped(out, record.target, true);
-  out += " HTTP/1.";
-  append_number(out, int{record.http_minor});
+  out += " HTTP/";
+  append_version(out, record);
   out += "\" ";
   append_number(out, record.status);
   out += ' ';
@@ -204,8 +212,8 @@ void AccessFormatter::append_json(std::string& out, const AccessRecord& record) 
   append_json_text(out, R"(,"method":)", record.method);
   append_json_text(out, R"(,"host":)", record.host);
   append_json_text(out, R"(,"target":)", record.target);
-  out += R"(,"http":"1.)";
-  append_number(out, int{record.http_minor});
+  out += R"(,"http":")";
+  append_version(out, record);
   out += R"(","status":)";
   append_number(out, record.status);
   out += R"(,"bytes":)";

@@ -21,7 +21,7 @@ struct AccessRecord {
   std::string_view method, target, host, user_agent, referer, request_id;
   std::string_view origin_server;   // "" where none was asked
   std::uint16_t status = 0;
-  std::uint8_t http_minor = 1;
+  std::uint8_t http_major = 1, http_minor = 1;
   std::uint64_t bytes_out = 0;      // of the body
   std::uint32_t duration_us = 0, origin_us = 0;   // origin: to its first byte
   policy::Reason reason{};

@@ -31,8 +31,9 @@ struct alignas(64) WorkerMetrics {
   std::array<Counter, policy::kReasonCount> requests_by_reason;     // every answered request that has a reason
   std::array<Counter, policy::kStoringCount> storing;               // every answer of an origin
   std::array<Counter, 6> responses_by_class;                        // [1] 1xx … [5] 5xx; [0] none
-  Counter requests, client_errors, bytes_in, bytes_out, hit_bytes_out;
+  Counter requests, requests_http2, client_errors, bytes_in, bytes_out, hit_bytes_out;
   Counter connections_accepted, connections_open, connections_refused;
+  Counter http2_connections, http2_resets, http2_refused_streams, http2_calmed;   // resets: that clients caused
   Counter handshakes, handshakes_resumed, handshakes_failed, handshakes_refused;
   Counter parse_errors, timeouts, purges, coalesced_followers, flights, background_refreshes;
   Counter origin_requests, origin_failures, origin_bytes_in, tunnels_open, clients_gone;

@@ -78,6 +78,7 @@ net::Task<HeadResult> Exchange::Impl::request(const OriginRequest& request) {
       --timings_.attempts;                           // nobody else to ask: the first answer stands
       co_return std::move(*earlier);
     }
+    if (abandoned_) co_return failure(FailureKind::cancelled, "given up");    // while there was no connection yet
     if (!failed) {
       iovec head{out_.data(), out_.size()};
       std::span<iovec> pieces(&head, 1);

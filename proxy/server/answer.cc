@@ -60,6 +60,7 @@ void record(Worker& worker, const http::RequestHead& request, const Peer& peer, 
             const Now& started, SteadyTime ended) {
   observe::WorkerMetrics& metrics = worker.metrics();
   metrics.requests.add();
+  if (request.major == 2) metrics.requests_http2.add();
   metrics.bytes_out.add(account.body_bytes);
   metrics.responses_by_class[static_cast<std::size_t>(account.status >= 100 && account.status < 600 ? account.status / 100 : 0)].add();
   const Micros took = std::chrono::duration_cast<Micros>(ended - started.steady);
@@ -87,7 +88,8 @@ void record(Worker& worker, const http::RequestHead& request, const Peer& peer, 
   line.request_id = id;
   line.origin_server = account.origin_server;
   line.status = static_cast<std::uint16_t>(account.status);
-  line.http_minor = request.minor;
+  line.http_major = request.major;
+  line.http_minor = request.major == 2 ? 0 : request.minor;
   line.bytes_out = account.body_bytes;
   line.duration_us = static_cast<std::uint32_t>(took.count());
   line.origin_us = static_cast<std::uint32_t>(account.origin_time.count());

@@ -7,30 +7,28 @@
 #include "core/base/log.h"
 #include "core/http/proxy_protocol.h"
 #include "proxy/server/answer.h"
-#include "proxy/server/form.h"
 #include "proxy/server/forward.h"
+#include "proxy/server/http1_body.h"
+#include "proxy/server/http2_connection.h"
+#include "proxy/server/ready.h"
 #include "proxy/server/story.h"
+#include "proxy/server/tunnel.h"
 
 namespace davenport::server {
 namespace {
-
-using http::FieldId;
 
 constexpr std::uint64_t kBatchBytes = 1 << 20;        // answers of one batch, before what is ready is sent
 constexpr std::size_t kBatchItems = 96;
 constexpr Millis kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 256 << 10;
+constexpr std::string_view kHttp2Line = "PRI * HTTP/2.0\r\n";      // how a client of HTTP/2 begins (RFC 9113 §3.4); nghttp2 reads the rest
 constexpr std::size_t kProxyHeaderBytes = 4 << 10;
-
-// What makes a request more than a plain GET of what is stored. Conditions and ranges are not among them: hit.cc makes
-// those answers without suspending.
-constexpr std::uint64_t kLongWay = http::field_bit(FieldId::upgrade) | http::field_bit(FieldId::expect);
 
 }  // namespace
 
 ClientConnection::ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener,
                                    std::size_t listener_index, bool by_address)
-    : worker_(worker),
+    : Client(worker),
       stream_(worker.loop(), fd),
       head_limits_of_(worker.snapshot()),
       listener_(static_cast<std::uint32_t>(listener_index)),
@@ -123,6 +121,10 @@ net::Task<void> ClientConnection::busy() {
     else if (proxy_protocol_) count_address();
     proxy_protocol_ = greets_ = false;
   }
+  if (speaks_http2_) {
+    if (!broken_) co_await speak_http2();
+    co_return;
+  }
   if (pending_ != nullptr && !pending_->empty()) {
     const bool drained = co_await drain();
     if (!drained) co_return;
@@ -178,6 +180,12 @@ ClientConnection::Taken ClientConnection::take() {
       half_parsed_ = std::make_unique<http::RequestParser>(parser);
       break;
     }
+    if (parsed.state == http::ParseState::error && may_speak_http2() && (in.starts_with(kHttp2Line) || kHttp2Line.starts_with(in))) {
+      speaks_http2_ = in.starts_with(kHttp2Line);
+      starved_ = !speaks_http2_;
+      if (speaks_http2_) result = Taken::story;
+      break;
+    }
     if (parsed.state == http::ParseState::error) {
       refuse(parsed.fault);
       result = Taken::closing;
@@ -188,7 +196,7 @@ ClientConnection::Taken ClientConnection::take() {
     const config::ClientLimits& limits = worker_.snapshot()->config->limits;
     keep_alive_ = head.keep_alive && !worker_.shared().draining.load(std::memory_order_relaxed) &&
                   (limits.requests_per_connection == 0 || requests_ < limits.requests_per_connection);
-    if (!answer_now(head, now)) {
+    if (!answer_now(worker_, peer_, head, keep_alive_, now, out)) {
       request_ = worker_.make_request();
       Request& request = *request_;
       request.snapshot = worker_.snapshot();
@@ -226,90 +234,6 @@ ClientConnection::Taken ClientConnection::take() {
     if (fresh) head_started_ = now.steady;
   }
   return result;
-}
-
-bool ClientConnection::answer_now(const http::RequestHead& head, const Now& now) {
-  if (head.method != http::Method::get && head.method != http::Method::head) return false;
-  if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0 || peer_.redirect_port != 0) return false;
-  const Snapshot& snapshot = *worker_.snapshot();
-  const config::Route* const route = route_of(snapshot, head.authority, head.path, worker_.text_scratch());
-  if (route == nullptr) return false;
-  const config::CacheRules& rules = route->cache;
-  if (policy::must_pass(head, rules)) return false;
-  const std::string_view host = route->hosts.empty() ? std::string_view{} : policy::canonical_host(*route, head.authority);
-  const policy::KeyParts key = policy::make_key(head, peer_.https ? "https" : "http", host, rules, worker_.key_scratch());
-  const purge::Log& log = worker_.shared().purge_log;
-  HotTable& hot = worker_.hot();
-  HotTable::Formatted* formatted = nullptr;
-  const store::StoredResponse* stored = hot.find(key, formatted);
-  if (stored != nullptr) {
-    stored->mark_hit();
-  } else {
-    store::Lookup found = worker_.shared().store.find(key, head.fields, rules, worker_.text_scratch());
-    if (!found.stored || found.stored->marker()) return false;
-    stored = hot.keep(key.hash, std::move(found.stored));
-  }
-  const purge::Position position = log.position();
-  if (stored->checked_at() != position) {
-    if (log.check(stored->names(), stored->checked_at()) != policy::PurgeState::valid) return false;
-    stored->mark_checked(position);
-  }
-  if (stored->soft_purged() || stored->facts().partial) return false;
-  const WallSeconds wall = now.wall_seconds();
-  policy::Reason reason = policy::Reason::fresh_hit;
-  constexpr std::uint64_t kAsks = http::field_bit(FieldId::cache_control) | http::field_bit(FieldId::pragma) | http::field_bit(FieldId::authorization);
-  const policy::StoredFacts& facts = stored->facts();
-  if ((head.fields.present() & kAsks) != 0 || !facts.fresh(wall) || facts.no_cache) {
-    const policy::Decision decision =
-        policy::decide(policy::read_ask(head, rules), &facts, policy::PurgeState::valid, false, rules, wall);
-    if (decision.action != policy::Action::serve) return false;
-    reason = decision.reason;
-  }
-  const store::StoredResponse* sent = stored;
-  if (stored->codable()) {
-    sent = form_now(head, rules.compression, key.hash, *stored, formatted);
-    if (sent == nullptr) return false;
-  }
-  Account account;
-  HitLabel label;
-  label.reason = reason;
-  label.keep_alive = keep_alive_;
-  if (formatted != nullptr && reason == policy::Reason::fresh_hit && keep_alive_ && head.minor != 0 && is_plain(head)) {
-    append_hot_hit(worker_.output(), head, *sent, label, *formatted, snapshot, rules, wall, account);
-  } else {
-    append_hit(worker_.output(), head, *sent, label, snapshot, rules, wall, account);
-  }
-  if (sent != stored) count_saved(worker_, *stored, *sent, account);
-  record(worker_, head, peer_, worker_.ring() != nullptr ? request_id(snapshot, peer_, head.fields) : std::string{}, account, now, now.steady);
-  return true;
-}
-
-// What is sent of a source without waiting, and where its head is kept as formatted; null: the long way has it made, or asks the
-// origin.
-const store::StoredResponse* ClientConnection::form_now(const http::RequestHead& head, const config::Compression& rules,
-                                                        const Hash128& hash, const store::StoredResponse& source,
-                                                        HotTable::Formatted*& formatted) {
-  const Wants& wants = worker_.wants().of(head.fields, rules);
-  const Shape shape = shape_for(source, head.fields, wants, rules);
-  if (shape.kind == Shape::Kind::source) return &source;
-  if (shape.kind == Shape::Kind::ask_origin) return nullptr;
-  HotTable::Form* const hot = worker_.hot().form(hash, source, shape.coding);
-  const store::StoredResponse* form = nullptr;
-  if (hot != nullptr) {
-    form = &*hot->response;
-    form->mark_hit();
-    if (++hot->served == rules.popular_after) order_strong(worker_, source, *form, rules);
-  } else {
-    store::StoredPtr found = worker_.shared().store.form(source, shape.coding);
-    if (!found) return nullptr;
-    // Too large or too many for the table, where hits are counted: the store's own small counter has to do.
-    const bool popular = rules.popular_after != 0 && found->often_hit() && !worker_.hot().holds(hash, source);
-    form = worker_.hot().keep_form(hash, source, std::move(found));
-    if (popular) order_strong(worker_, source, *form, rules);
-  }
-  if (!worth_sending(source, *form, wants)) return &source;
-  formatted = hot == nullptr ? nullptr : &hot->formatted;
-  return form;
 }
 
 void ClientConnection::flush_batch() {
@@ -384,6 +308,12 @@ void ClientConnection::finish_uncleanly() {
   stream_.reset_on_close();
 }
 
+net::Task<void> ClientConnection::finish() {
+  if (!pending_->empty() && !push()) static_cast<void>(co_await drain());
+}
+
+std::unique_ptr<BodyReader> ClientConnection::read_body(const Request& request) { return std::make_unique<Http1Body>(*this, request); }
+
 net::Task<long> ClientConnection::read_more(SteadyTime deadline, std::size_t most) {
   for (;;) {
     const std::size_t before = input_.size();
@@ -403,6 +333,20 @@ net::Task<long> ClientConnection::read_more(SteadyTime deadline, std::size_t mos
     if (ready == net::Ready::timeout) co_return -2;
     if (ready == net::Ready::cancelled) co_return -3;
   }
+}
+
+net::Task<void> ClientConnection::tunnel(net::StreamPtr origin, std::string leftover, Millis idle) {
+  pending_->text(leftover);
+  const bool drained = co_await drain();
+  if (!drained) co_return;
+  const std::string early = std::exchange(input_, {});
+  const bool forwarded = co_await write_all(*origin, early, idle);
+  if (!forwarded) co_return;
+  int open = 2;
+  net::Notify done(worker_.loop());
+  net::spawn(pump_tunnel(stream_, *origin, idle, open, done));
+  net::spawn(pump_tunnel(*origin, stream_, idle, open, done));
+  while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
 }
 
 net::Task<bool> ClientConnection::read_proxy_header() {
@@ -439,8 +383,25 @@ net::Task<bool> ClientConnection::shake_hands() {
     co_return false;
   }
   metrics.handshakes.add();
-  if (stream_.tls_facts().resumed) metrics.handshakes_resumed.add();
+  const net::TlsFacts facts = stream_.tls_facts();
+  if (facts.resumed) metrics.handshakes_resumed.add();
+  speaks_http2_ = facts.protocol == "h2";
   co_return true;
+}
+
+// In clear, by prior knowledge: the first that it says. Over TLS it is agreed on in the handshake.
+bool ClientConnection::may_speak_http2() const {
+  const config::Config& config = *head_limits_of_->config;
+  return requests_ == 0 && !peer_.https && config.http2.enabled && config.listeners[listener_].http2;
+}
+
+net::Task<void> ClientConnection::speak_http2() {
+  idle_ = false;
+  http2_ = std::make_unique<Http2Connection>(worker_, stream_, peer_, head_limits_of_);
+  const bool well = co_await http2_->run(std::exchange(input_, {}));
+  http2_.reset();
+  keep_alive_ = false;
+  if (!well) broken_ = true;
 }
 
 // A close with unread bytes sends RST, which may take the answer away from the client: read on for a moment.
@@ -461,9 +422,13 @@ net::Task<void> ClientConnection::linger() {
 }
 
 void ClientConnection::close_if_idle() {
-  if (idle_) stream_.cancel();
+  if (http2_ != nullptr) http2_->drain();
+  else if (idle_) stream_.cancel();
 }
 
-void ClientConnection::cancel() { stream_.cancel(); }
+void ClientConnection::cancel() {
+  if (http2_ != nullptr) http2_->cancel();
+  else stream_.cancel();
+}
 
 }  // namespace davenport::server

@@ -1,4 +1,4 @@
-// proxy/server/client_connection.h: one HTTP/1.1 client. What has arrived is answered in order and leaves in one writev. A hit is
+// proxy/server/client_connection.h: one client, which speaks HTTP/1.1 unless it says otherwise (http2_connection.h). What has arrived is answered in order and leaves in one writev. A hit is
 // a plain call; only what needs the origin, a large body or a full socket suspends.
 //
 //   waiting ──bytes──▶ take(): parse, answer hits ──▶ flush ──▶ waiting
@@ -16,40 +16,47 @@
 #include "core/http/parser.h"
 #include "core/net/stream.h"
 #include "core/net/task.h"
-#include "proxy/server/hit.h"
+#include "proxy/server/client.h"
 #include "proxy/server/output.h"
 #include "proxy/server/request.h"
 #include "proxy/server/worker.h"
 
 namespace davenport::server {
 
-class ClientConnection {
+class Http2Connection;
+
+class ClientConnection final : public Client {
  public:
   ClientConnection(Worker& worker, int fd, const net::SocketAddress& peer, const config::Listener& listener,
                    std::size_t listener_index, bool by_address);
-  ~ClientConnection();
+  ~ClientConnection() override;
 
   static net::Detached run(ClientConnection* self);      // the connection's life
   void close_if_idle();
   void cancel();
 
-  // For the story of a request (story.h):
-  Worker& worker() { return worker_; }
-  net::Stream& stream() { return stream_; }
-  const Peer& peer() const { return peer_; }
-  std::string& input() { return input_; }                // bytes read and not yet used
-  Output& output() { return *pending_; }                 // made by the connection before a story begins
-  // Sends what the output holds. False: the client has gone or takes nothing; give up on it.
-  net::Task<bool> drain();
-  // Tries once. True: nothing is left. Otherwise drain().
-  bool push();
-  bool broken() const { return broken_; }
-  bool keeps_alive() {                                   // a drain that has begun meanwhile ends the connection with this answer
+  // For the story of a request:
+  Output& output() override { return *pending_; }        // made by the connection before a story begins
+  bool push() override;
+  net::Task<bool> drain() override;
+  net::Task<void> finish() override;
+  void finish_uncleanly() override;                      // RST, never a clean end
+  bool gone() const override { return broken_; }
+  void send_trailers(const http::Fields&) override {}
+  bool keeps_alive() override {                          // a drain that has begun meanwhile ends the connection with this answer
     keep_alive_ = keep_alive_ && !worker_.shared().draining.load(std::memory_order_relaxed);
     return keep_alive_;
   }
-  void close_after_this() { keep_alive_ = false; }
-  void finish_uncleanly();                               // the answer was cut: RST, never a clean end
+  void close_after_this() override { keep_alive_ = false; }
+  std::unique_ptr<BodyReader> read_body(const Request& request) override;
+  bool body_has_begun() const override { return !input_.empty(); }
+  void stop_reading() override { stream_.cancel(); }
+  void set_exchange(origin::Exchange*) override {}       // it learns that the client has left when it writes
+  net::Task<void> tunnel(net::StreamPtr origin, std::string leftover, Millis idle) override;
+
+  // For the body's reader:
+  net::Stream& stream() { return stream_; }
+  std::string& input() { return input_; }                // bytes read and not yet used
   // Reads more into input(): at once if there is something, else waits. 0: the end; -1: error; -2: the deadline passed; -3: cancelled.
   net::Task<long> read_more(SteadyTime deadline, std::size_t most);
 
@@ -64,23 +71,22 @@ class ClientConnection {
   net::Task<void> busy();
   enum class Taken : std::uint8_t { starved, story, blocked, closing };
   Taken take();
-  bool answer_now(const http::RequestHead& head, const Now& now);
-  const store::StoredResponse* form_now(const http::RequestHead& head, const config::Compression& rules, const Hash128& hash,
-                                        const store::StoredResponse& source, HotTable::Formatted*& formatted);
   void refuse(http::ParseFault fault);
   void say_and_close(int status, std::string_view sentence, std::string_view more_fields);   // into pending_
   void count_address();                                  // once a PROXY header has named it
   net::Task<bool> read_proxy_header();
   net::Task<bool> shake_hands();
+  net::Task<void> speak_http2();
+  bool may_speak_http2() const;
   net::Task<void> linger();
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
 
-  Worker& worker_;
   net::Stream stream_;
   std::string input_;
   std::unique_ptr<http::RequestParser> half_parsed_;     // where in input_'s head it stands; null between requests
   std::unique_ptr<Output> pending_;                      // unsent answers; null most of the time
+  std::unique_ptr<Http2Connection> http2_;               // once the client has turned out to speak it
   std::unique_ptr<Request> request_;                     // the one whose story is under way
   Peer peer_;
   SteadyTime head_started_{};                            // of a head that has begun and not ended
@@ -88,6 +94,7 @@ class ClientConnection {
   std::uint32_t requests_ = 0;
   std::uint32_t listener_;                               // index into the configuration's
   bool keep_alive_ = true, broken_ = false, starved_ = true, by_address_ = false, proxy_protocol_ = false, idle_ = true;
+  bool speaks_http2_ = false;                            // it has said so, and nothing was done about it yet
   bool greets_ = false;                                  // a TLS handshake stands before the first request
 };
 

@@ -185,7 +185,7 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     element.append(";proto=").append(proto);
     add_appended(out, "Forwarded", trusted ? joined(head.fields, FieldId::forwarded) : "", element);
   }
-  const std::string_view version = head.minor == 0 ? "1.0 " : "1.1 ";
+  const std::string_view version = head.major == 2 ? "2.0 " : head.minor == 0 ? "1.0 " : "1.1 ";
   std::string via(version);
   via.append(config.cache.name);
   add_appended(out, "Via", joined(head.fields, FieldId::via), via);

@@ -3,7 +3,7 @@
 #include "cache/policy/storability.h"
 #include "cache/policy/validate.h"
 #include "core/base/log.h"
-#include "proxy/server/client_connection.h"
+#include "proxy/server/client.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -153,7 +153,7 @@ bool is_error_status(int status) { return status == 500 || status == 502 || stat
 
 }  // namespace
 
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientConnection* client) {
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client) {
   Led led;
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();

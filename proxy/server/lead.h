@@ -13,7 +13,7 @@
 
 namespace davenport::server {
 
-class ClientConnection;
+class Client;
 class Worker;
 
 // What became of it, for the one who led.
@@ -30,7 +30,7 @@ struct Led {
 
 // `client`: gets interim answers; null where nobody waits (a refresh behind). The flight is over, or streaming with a pump of its
 // own, when this returns.
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, ClientConnection* client);
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client);
 
 // Leads a flight that nobody of this connection waits for; takes the request. Ends the stored response's refresh.
 net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight);

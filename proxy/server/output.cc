@@ -78,6 +78,58 @@ void Output::clear() {
   unsent_bytes_ = 0;
 }
 
+std::string_view Output::take_head(std::string& scratch) {
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  scratch.clear();
+  for (std::size_t i = next_; i < items_.size(); ++i) {
+    const Item& item = items_[i];
+    if (item.kind == Item::Kind::text) {
+      const std::string_view text = std::string_view(text_).substr(item.offset, item.length);
+      const std::size_t before = scratch.size();
+      if (before == 0) {
+        if (const std::size_t end = text.find(kEnd); end != std::string_view::npos) {
+          advance(end + kEnd.size());
+          return text.substr(0, end + kEnd.size());
+        }
+      }
+      scratch.append(text);
+      if (before == 0) continue;
+      const std::size_t end = scratch.find(kEnd, before - std::min<std::size_t>(before, 3));
+      if (end == std::string::npos) continue;
+      scratch.resize(end + kEnd.size());
+    } else if (item.kind == Item::Kind::stored && item.head_left > 0) {
+      scratch.append(item.response->head().substr(item.head_from, item.head_left));
+    } else {
+      return {};
+    }
+    if (!scratch.ends_with(kEnd)) return {};
+    advance(scratch.size());
+    return scratch;
+  }
+  return {};
+}
+
+void Output::hand_over(std::uint64_t bytes, Output& into) {
+  while (bytes > 0) {
+    Item& item = items_[next_];
+    const std::uint64_t size = std::min(bytes, item.length);
+    switch (item.kind) {
+      case Item::Kind::text: into.text(std::string_view(text_).substr(item.offset, size)); break;
+      case Item::Kind::raw:
+        if (item.borrowed) into.borrowed({item.data, size});
+        else into.pinned(item.keep, item.data, size);
+        break;
+      case Item::Kind::stored:
+        into.stored(item.response, item.response->head().size(), item.offset, size);
+        into.items_.back().held = size == item.length ? std::move(item.held) : item.held;
+        break;
+    }
+    advance(size);
+    bytes -= size;
+  }
+  if (empty()) clear();
+}
+
 Sent Output::write(net::Stream& stream) {
   while (!empty()) {
     std::array<iovec, kPieces> pieces;

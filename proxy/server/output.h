@@ -38,6 +38,13 @@ class Output {
 
   std::string_view text_view() const { return text_; }   // all of it, where nothing but text was appended
 
+  // For a protocol that makes its own of it: takes the next head off the front, up to and with its empty line. "" where the front is
+  // no whole head. Good until the next change; `scratch` is for heads that lie in two places.
+  std::string_view take_head(std::string& scratch);
+  // The next `bytes`, behind all heads, go over to `into`, which borrows what was borrowed here.
+  void hand_over(std::uint64_t bytes, Output& into);
+  void settle();                                   // what is left no longer borrows; write() does it by itself
+
   Sent write(net::Stream& stream);
   bool empty() const { return next_ == items_.size(); }
   std::uint64_t unsent_bytes() const { return unsent_bytes_; }
@@ -57,7 +64,6 @@ class Output {
     std::shared_ptr<const void> keep;
   };
   void advance(std::uint64_t bytes);
-  void settle();                                   // what is left no longer borrows
 
   store::MemoryStore* store_;
   std::string text_;

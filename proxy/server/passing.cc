@@ -1,7 +1,7 @@
 #include "proxy/server/passing.h"
 
 #include "core/http/serializer.h"
-#include "proxy/server/client_connection.h"
+#include "proxy/server/client.h"
 #include "proxy/server/form.h"
 
 namespace davenport::server {
@@ -38,10 +38,11 @@ void Passing::feed(std::string_view bytes, transform::Flush flush) {
   failed_ = !encoder_->feed(bytes, flush, coded_);
   if (failed_ || coded_.empty()) return;
   Output& out = client_.output();
-  std::string& size = out.begin_text();
-  const std::size_t at = size.size();
-  http::append_chunk_size(size, coded_.size());
-  size.append(coded_).append("\r\n");
+  std::string& text = out.begin_text();
+  const std::size_t at = text.size();
+  if (chunked_) http::append_chunk_size(text, coded_.size());
+  text.append(coded_);
+  if (chunked_) text.append("\r\n");
   out.end_text(at);
   out_bytes_ += coded_.size();
   account_.body_bytes += coded_.size();

@@ -1,8 +1,8 @@
-// proxy/server/passing.h: an answer that is compressed for one client while it passes: chunks of coded bytes, flushed whenever the
+// proxy/server/passing.h: an answer that is compressed for one client while it passes: coded bytes (in chunks, where the client takes them so), flushed whenever the
 // origin pauses, so that nothing waits in the encoder for what comes later.
 //     Passing passing(client, request, account);  passing.choose(status, fields, length, true);
 //     if (passing.codes()) head = passing.fields(fields);      // chunked, without Content-Length
-//     passing.append(piece); … passing.flush(); … passing.finish();      // "0\r\n\r\n" is the caller's
+//     passing.append(piece); … passing.flush(); … passing.finish();      // the last chunk is the caller's
 // Bound   the caller hands in slices (kSliceBytes) and pauses between them, so that other clients of the worker are served.
 // Thread  the worker's.
 #pragma once
@@ -18,13 +18,14 @@
 
 namespace davenport::server {
 
-class ClientConnection;
+class Client;
 
 class Passing {
  public:
   static constexpr std::uint64_t kSliceBytes = 64 << 10;
 
-  Passing(ClientConnection& client, const Request& request, Account& account) : client_(client), request_(request), account_(account) {}
+  Passing(Client& client, const Request& request, Account& account)
+      : client_(client), request_(request), account_(account), chunked_(ending_of(request.head) == Ending::chunks) {}
   ~Passing();
   Passing(const Passing&) = delete;
   Passing& operator=(const Passing&) = delete;
@@ -43,7 +44,7 @@ class Passing {
  private:
   void feed(std::string_view bytes, transform::Flush flush);
 
-  ClientConnection& client_;
+  Client& client_;
   const Request& request_;
   Account& account_;
   policy::Coding coding_ = policy::Coding::identity;
@@ -51,6 +52,7 @@ class Passing {
   std::string coded_;
   std::uint64_t in_bytes_ = 0, out_bytes_ = 0, since_pause_ = 0;
   bool failed_ = false, unflushed_ = false;
+  bool chunked_;
 };
 
 }  // namespace davenport::server

@@ -8,7 +8,7 @@
 #include "proxy/server/answer.h"
 #include "proxy/server/body_reader.h"
 #include "proxy/server/cache_status.h"
-#include "proxy/server/client_connection.h"
+#include "proxy/server/client.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -19,13 +19,12 @@ namespace davenport::server {
 namespace {
 
 constexpr Millis kContinueWait{1'000};          // for an origin that never says 100 (RFC 9110 §10.1.1: a client may not wait for ever)
-constexpr std::size_t kTunnelBytes = 16 << 10;
 
 // The request's body on its way to the origin, beside the answer's way back. It lives in relay()'s frame, which waits for it.
 struct BodyPump {
-  BodyPump(ClientConnection& client, const Request& request, origin::Exchange& origin)
-      : reader(client, request), exchange(origin), finished(client.worker().loop()) {}
-  BodyReader reader;
+  BodyPump(Client& client, const Request& request, origin::Exchange& origin)
+      : reader(client.read_body(request)), exchange(origin), finished(client.worker().loop()) {}
+  const std::unique_ptr<BodyReader> reader;
   origin::Exchange& exchange;
   net::Notify finished;
   bool running = false;
@@ -35,7 +34,7 @@ struct BodyPump {
 
 net::Task<void> pump_body(BodyPump& pump) {
   for (;;) {
-    const BodyReader::Piece piece = co_await pump.reader.read();
+    const BodyReader::Piece piece = co_await pump.reader->read();
     pump.fault = piece.fault;
     if (piece.fault != BodyReader::Fault::none) break;
     if (!piece.bytes.empty()) {
@@ -46,7 +45,7 @@ net::Task<void> pump_body(BodyPump& pump) {
       }
     }
     if (piece.end) {
-      const auto ended = co_await pump.exchange.end_body(pump.reader.trailers());
+      const auto ended = co_await pump.exchange.end_body(pump.reader->trailers());
       pump.origin_failed = !ended;
       break;
     }
@@ -61,7 +60,7 @@ net::Task<void> pump_body(BodyPump& pump) {
   pump.finished.notify();
 }
 
-void append_body_fault(ClientConnection& client, const Request& request, BodyReader::Fault fault, Account& account) {
+void append_body_fault(Client& client, const Request& request, BodyReader::Fault fault, Account& account) {
   OwnAnswer own;
   switch (fault) {
     case BodyReader::Fault::slow:
@@ -86,70 +85,6 @@ void append_body_fault(ClientConnection& client, const Request& request, BodyRea
   client.close_after_this();
   own.request_id = request.id;
   append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
-}
-
-// `bytes` belong to the caller's frame. False: the other side is gone or takes nothing.
-net::Task<bool> write_all(net::Stream& to, std::string_view bytes, Millis patience) {
-  while (!bytes.empty()) {
-    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
-    const net::Io put = to.writev(&piece, 1, piece.iov_len);
-    if (put.status == net::Io::Status::error) co_return false;
-    if (put.status == net::Io::Status::ok) bytes.remove_prefix(put.bytes);
-    if (bytes.empty()) break;
-    const net::Ready writable = co_await to.writable(to.loop().now() + patience);
-    if (writable != net::Ready::yes) co_return false;
-  }
-  co_return true;
-}
-
-// One direction of a tunnel. Ends at the source's end (the other direction goes on) or at any error (both end).
-net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int& open, net::Notify& done) {
-  std::string bytes(kTunnelBytes, '\0');
-  bool failed = false;
-  for (;;) {
-    from.doubt();
-    const net::Ready ready = co_await from.readable(from.loop().now() + idle);
-    if (ready != net::Ready::yes) {
-      failed = true;
-      break;
-    }
-    const net::Io got = from.read(bytes);
-    if (got.status == net::Io::Status::again) continue;
-    if (got.status == net::Io::Status::end) break;
-    failed = got.status == net::Io::Status::error;
-    if (!failed) {
-      const bool passed_on = co_await write_all(to, std::string_view(bytes).substr(0, got.bytes), idle);
-      failed = !passed_on;
-    }
-    if (failed) break;
-  }
-  to.shutdown_write();
-  --open;
-  if (failed) {
-    from.cancel();
-    to.cancel();
-  }
-  if (open == 0) done.notify();
-}
-
-net::Task<void> tunnel(ClientConnection& client, Request& request, origin::Exchange& exchange) {
-  std::string leftover;
-  const net::StreamPtr origin = exchange.take_stream(leftover);
-  client.close_after_this();
-  client.output().text(leftover);
-  const bool drained = co_await client.drain();
-  if (!drained) co_return;
-  const Millis idle = request.snapshot->config->limits.idle_timeout * 10;
-  const std::string early = std::exchange(client.input(), {});
-  const bool forwarded = co_await write_all(*origin, early, idle);
-  if (!forwarded) co_return;
-  client.worker().metrics().tunnels_open.add();
-  int open = 2;
-  net::Notify done(client.worker().loop());
-  net::spawn(pump_tunnel(client.stream(), *origin, idle, open, done));
-  net::spawn(pump_tunnel(*origin, client.stream(), idle, open, done));
-  while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
-  client.worker().metrics().tunnels_open.sub();
 }
 
 // After an unsafe request's non-error answer what it concerned is stale everywhere (RFC 9111 §4.4). The position of that purge.
@@ -201,7 +136,7 @@ std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const 
 
 }  // namespace
 
-void append_failure(ClientConnection& client, const Request& request, const origin::Failure& failure, Account& account) {
+void append_failure(Client& client, const Request& request, const origin::Failure& failure, Account& account) {
   static constexpr std::string_view kSentences[origin::kFailureKindCount] = {
       "The name of the origin server could not be resolved.",
       "The origin server refused the connection.",
@@ -230,9 +165,9 @@ void append_failure(ClientConnection& client, const Request& request, const orig
                     client.keeps_alive(), account);
 }
 
-void pass_interim(ClientConnection& client, const Request& request, const http::ResponseHead& head) {
+void pass_interim(Client& client, const Request& request, const http::ResponseHead& head) {
   if (request.head.minor == 0 || head.status == 101) return;                          // RFC 9110 §15.2
-  if (head.status == 103 && !request.snapshot->config->forwarding.pass_early_hints_http1) return;
+  if (head.status == 103 && request.head.major == 1 && !request.snapshot->config->forwarding.pass_early_hints_http1) return;
   if (head.status == 100 && !request.head.expect_continue) return;
   http::Fields fields;
   const http::HopByHop hop(head.fields);
@@ -247,21 +182,36 @@ void pass_interim(ClientConnection& client, const Request& request, const http::
   static_cast<void>(client.push());
 }
 
-net::Task<void> relay_answer(ClientConnection& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
+namespace {
+
+// While it lives, a client that leaves ends the exchange.
+struct Watch {
+  Watch(Client& watched, origin::Exchange& exchange) : client(watched) { client.set_exchange(&exchange); }
+  ~Watch() { client.set_exchange(nullptr); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  Client& client;
+};
+
+}  // namespace
+
+net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
                              std::string_view private_lines, Keeper* keeper, Account& account) {
   Output& out = client.output();
   const bool head_only = request.head.method == http::Method::head;
   const bool upgraded = head.status == 101;
+  const Ending ending = ending_of(request.head);
   bool chunked = false;
   account.status = head.status;
   account.origin_server = exchange.server();
   if (head.framing == http::Framing::until_close || head.framing == http::Framing::chunked) {
-    chunked = request.head.minor != 0;
-    if (!chunked) client.close_after_this();       // HTTP/1.0: the end of the connection is the end of the body
+    chunked = ending == Ending::chunks;
+    if (ending == Ending::close) client.close_after_this();       // the end of the connection is the end of the body
   }
   http::Fields fields;
   std::string lines;
   make_client_fields(head, request.rules(), nullptr, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  const Watch watch(client, exchange);
   Passing passing(client, request, account);
   if (!upgraded && keeper == nullptr) {
     const bool length_known = head.framing == http::Framing::length || (head_only && head.content_length > 0);
@@ -269,7 +219,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
     passing.choose(head.status, head.fields, no_body ? std::optional<std::uint64_t>(0) : length_known ? std::optional(head.content_length) : std::nullopt, true);
     if (passing.codes()) {
       fields = passing.fields(fields);
-      chunked = true;
+      chunked = ending == Ending::chunks;
     }
   }
   std::string& text = out.begin_text();
@@ -296,7 +246,13 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
   text.append("\r\n");
   out.end_text(from);
   if (upgraded) {
-    co_await tunnel(client, request, exchange);
+    client.close_after_this();
+    client.set_exchange(nullptr);
+    std::string leftover;
+    net::StreamPtr stream = exchange.take_stream(leftover);
+    client.worker().metrics().tunnels_open.add();
+    co_await client.tunnel(std::move(stream), std::move(leftover), request.snapshot->config->limits.idle_timeout * 10);
+    client.worker().metrics().tunnels_open.sub();
     co_return;
   }
   if (head.framing == http::Framing::none) {
@@ -365,6 +321,8 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
       }
       last.append("\r\n");
       out.end_text(at);
+    } else if (got.end && ending == Ending::frames && !exchange.trailers().empty()) {
+      client.send_trailers(exchange.trailers());
     }
     const bool end = got.end;
     if (!client.push()) {                           // borrowed bytes are gone after this; what is left was copied
@@ -386,7 +344,7 @@ net::Task<void> relay_answer(ClientConnection& client, Request& request, origin:
   }
 }
 
-net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason reason, Account& account) {
+net::Task<void> relay(Client& client, Request& request, policy::Reason reason, Account& account) {
   Worker& worker = client.worker();
   account.reason = reason;
   account.has_reason = true;
@@ -414,6 +372,7 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
   const purge::Position asked_at = worker.shared().purge_log.position();
   const WallSeconds request_time = std::chrono::floor<Seconds>(read_wall_clock());
   origin::Exchange exchange(worker.connections(), request.snapshot->clusters[request.route->origin]);
+  const Watch watch(client, exchange);
   worker.metrics().origin_requests.add();
   Result<const http::ResponseHead*, origin::Failure> head = co_await exchange.request(ask);
   std::unique_ptr<BodyPump> body;
@@ -424,11 +383,11 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
     bool waiting_for_continue = ask.expect_continue;
     if (waiting_for_continue) {
       // An origin that never says 100 must not hold up a client that waits for it, nor one that sends without waiting.
-      const SteadyTime deadline = client.stream().loop().now() + (client.input().empty() ? kContinueWait : Millis{0});
+      const SteadyTime deadline = client.worker().loop().now() + (client.body_has_begun() ? Millis{0} : kContinueWait);
       const bool answered = co_await exchange.wait_for_head(deadline);
       if (!answered) {
         waiting_for_continue = false;
-        if (client.input().empty()) client.output().text("HTTP/1.1 100 Continue\r\n\r\n");
+        if (!client.body_has_begun()) client.output().text("HTTP/1.1 100 Continue\r\n\r\n");
         static_cast<void>(client.push());
         continued = true;
         body->running = true;
@@ -439,7 +398,7 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
       body->running = true;
       net::spawn(pump_body(*body));
     } else if (!has_body) {
-      static_cast<void>(co_await exchange.end_body(body->reader.trailers()));
+      static_cast<void>(co_await exchange.end_body(body->reader->trailers()));
     }
     head = co_await exchange.next_head();
     while (head && (*head)->status < 200 && (*head)->status != 101) {
@@ -460,17 +419,25 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
   }
   account.origin_time = std::chrono::duration_cast<Micros>(exchange.timings().first_byte - exchange.timings().started);
   account.origin_server = exchange.server();
+  // Over HTTP/2 a 2xx says that the tunnel stands (RFC 8441 §4), which it does not.
+  if (head && request.head.major == 2 && request.head.wants_upgrade && (*head)->status >= 200 && (*head)->status < 300) {
+    exchange.abandon();
+    head = origin::Failure{origin::FailureKind::protocol_error, "answered a WebSocket's opening without switching protocols", false};
+  }
   if (head && (*head)->status == 101 && !http::list_contains(request.head.fields.get(http::FieldId::upgrade), (*head)->fields.get(http::FieldId::upgrade))) {
     exchange.abandon();
     head = origin::Failure{origin::FailureKind::protocol_error, "switched to a protocol that was not asked for", false};   // RFC 9110 §7.8
   }
-  if (!head) {
+  if (!head && client.gone()) {
+    account.status = 499;
+    client.finish_uncleanly();
+  } else if (!head) {
     worker.metrics().origin_failures.add();
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
     if (body != nullptr && body->fault != BodyReader::Fault::none) {
       append_body_fault(client, request, body->fault, account);
     } else {
-      if (body != nullptr && !body->reader.finished()) client.close_after_this();
+      if (body != nullptr && !body->reader->finished()) client.close_after_this();
       // A GET or HEAD that passed only for its method may still have a stale answer to stand in.
       const auto stale = request.stored ? policy::stale_instead(request.ask, request.stored->facts(), request.purge,
                                                                 policy::OriginTrouble::unreachable, request.rules(), request.now.wall_seconds())
@@ -491,12 +458,12 @@ net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason
     const std::unique_ptr<Keeper> keeper = keep_post(worker, request, **head, times, asked_at, invalidated);
     // Answered early: the rest of the body is not waited for, and is no request (RFC 9112 §9.3). The origin may even have closed
     // already, so that the pump has ended without it.
-    if (body != nullptr && (body->running || !body->reader.finished())) client.close_after_this();
+    if (body != nullptr && (body->running || !body->reader->finished())) client.close_after_this();
     co_await relay_answer(client, request, exchange, **head, {}, keeper.get(), account);
   }
   if (body != nullptr && body->running) {
     exchange.abandon();
-    client.stream().cancel();
+    client.stop_reading();
     while (body->running) static_cast<void>(co_await body->finished.wait(SteadyTime::max()));
   }
 }

@@ -9,20 +9,20 @@
 
 namespace davenport::server {
 
-class ClientConnection;
+class Client;
 class Keeper;
 
 // The whole way. `reason`: why it is passed.
-net::Task<void> relay(ClientConnection& client, Request& request, policy::Reason reason, Account& account);
+net::Task<void> relay(Client& client, Request& request, policy::Reason reason, Account& account);
 
 // The second half: an answer whose head has come and which is not stored, unless by `keeper` (may be null) on its way.
-net::Task<void> relay_answer(ClientConnection& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
+net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
                              std::string_view private_lines, Keeper* keeper, Account& account);
 
 // An error of ours in the origin's place.
-void append_failure(ClientConnection& client, const Request& request, const origin::Failure& failure, Account& account);
+void append_failure(Client& client, const Request& request, const origin::Failure& failure, Account& account);
 
 // A 1xx of the origin's, if this client may have it.
-void pass_interim(ClientConnection& client, const Request& request, const http::ResponseHead& head);
+void pass_interim(Client& client, const Request& request, const http::ResponseHead& head);
 
 }  // namespace davenport::server

@@ -38,6 +38,7 @@ std::unique_ptr<Request> Request::copy() const {
     head_copy.path = head.path;
     head_copy.query = head.query;
     head_copy.has_query = head.has_query;
+    head_copy.major = head.major;
     head_copy.minor = head.minor;
     for (const http::Field& field : head.fields) head_copy.fields.add(field.id, field.name, field.value);
     head_copy.rebase(bytes.data(), bytes.size(), other->bytes.data());

@@ -46,6 +46,14 @@ struct Request {
   std::unique_ptr<Request> copy() const;       // for a refresh that goes on behind the client
 };
 
+// How the end of a body is told where its length is not: in chunks (HTTP/1.1), by the end of the connection (1.0), or by the frames
+// that carry it (HTTP/2).
+enum class Ending : std::uint8_t { chunks, close, frames };
+inline Ending ending_of(const http::RequestHead& head) {
+  if (head.major == 2) return Ending::frames;
+  return head.minor == 0 ? Ending::close : Ending::chunks;
+}
+
 // What an answer was, for the log and the counters.
 struct Account {
   int status = 0;

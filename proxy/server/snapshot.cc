@@ -9,12 +9,13 @@ net::TlsVersion version_of(config::TlsVersion version) {
   return version == config::TlsVersion::v1_3 ? net::TlsVersion::v1_3 : net::TlsVersion::v1_2;
 }
 
-Result<net::TlsServerPtr> tls_of(const config::ServerTls& tls, const net::TicketKeysPtr& tickets) {
+Result<net::TlsServerPtr> tls_of(const config::ServerTls& tls, bool http2, const net::TicketKeysPtr& tickets) {
   if (!tls.on()) return net::TlsServerPtr();
   net::TlsServerSettings settings;
   for (const config::TlsCertificate& files : tls.certificates) settings.certificates.push_back({files.certificate, files.key, files.ocsp});
   settings.min_version = version_of(tls.min_version);
-  settings.protocols = {"http/1.1"};
+  if (http2) settings.protocols.push_back("h2");
+  settings.protocols.push_back("http/1.1");
   settings.client_ca = tls.client_ca;
   return net::make_tls_server(settings, tickets);
 }
@@ -35,12 +36,12 @@ struct AllTls {
 Result<AllTls> read_tls(const config::Config& config, const net::TicketKeysPtr& tickets) {
   AllTls all;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    Result<net::TlsServerPtr> tls = tls_of(config.listeners[i].tls, tickets);
+    Result<net::TlsServerPtr> tls = tls_of(config.listeners[i].tls, config.http2.enabled && config.listeners[i].http2, tickets);
     if (!tls) return Error{"listen[" + std::to_string(i) + "].tls: " + tls.error().message};
     all.listeners.push_back(std::move(*tls));
   }
   // Who shows a certificate shows it each time: no tickets.
-  Result<net::TlsServerPtr> admin = tls_of(config.admin.tls, nullptr);
+  Result<net::TlsServerPtr> admin = tls_of(config.admin.tls, false, nullptr);
   if (!admin) return Error{"admin.tls: " + admin.error().message};
   all.admin = std::move(*admin);
   for (const config::Origin& origin : config.origins) {

@@ -13,7 +13,7 @@
 #include "core/http/uri.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
-#include "proxy/server/client_connection.h"
+#include "proxy/server/client.h"
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
@@ -33,13 +33,13 @@ constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH,
 
 WallSeconds wall_now() { return std::chrono::floor<Seconds>(read_wall_clock()); }
 
-void own(ClientConnection& client, const Request& request, OwnAnswer answer, Account& account) {
+void own(Client& client, const Request& request, OwnAnswer answer, Account& account) {
   answer.request_id = request.id;
   append_own_answer(client.output(), &request.head, answer, *request.snapshot, wall_now(), client.keeps_alive(), account);
 }
 
 // What is stored, in the coding that suits the client.
-net::Task<void> hit(ClientConnection& client, Request& request, HitLabel label, Account& account) {
+net::Task<void> hit(Client& client, Request& request, HitLabel label, Account& account) {
   const store::StoredPtr sent = co_await find_form(client, request);
   if (!sent) {
     co_await relay(client, request, Reason::vary_miss, account);   // no coding of it that we could make is acceptable
@@ -52,7 +52,7 @@ net::Task<void> hit(ClientConnection& client, Request& request, HitLabel label, 
 }
 
 // To the same URL under https (RFC 9110 §15.4.9); what proves to an authority whose host this is goes its usual way.
-bool redirected(ClientConnection& client, Request& request, bool has_body, Account& account) {
+bool redirected(Client& client, Request& request, bool has_body, Account& account) {
   const http::RequestHead& head = request.head;
   if (request.peer.redirect_port == 0 || head.path.starts_with("/.well-known/acme-challenge/")) return false;
   if (has_body) client.close_after_this();
@@ -72,7 +72,7 @@ bool redirected(ClientConnection& client, Request& request, bool has_body, Accou
 bool is_purge(const http::RequestHead& head) { return head.method == http::Method::purge || head.method == http::Method::ban; }
 
 // What is answered without a look at route or store. False: go on.
-bool answer_itself(ClientConnection& client, Request& request, Account& account) {
+bool answer_itself(Client& client, Request& request, Account& account) {
   const http::RequestHead& head = request.head;
   const config::ClientLimits& limits = request.snapshot->config->limits;
   const bool has_body = head.framing != http::Framing::none && !(head.framing == http::Framing::length && head.content_length == 0);
@@ -168,7 +168,7 @@ bool needs_whole(const Request& request, const FlightHead& head) {
 }
 
 // The body of a flight, as it arrives or whole, to a client that has not got its head yet.
-net::Task<void> stream(ClientConnection& client, Request& request, Follower& seat, const FlightView& first, bool leader,
+net::Task<void> stream(Client& client, Request& request, Follower& seat, const FlightView& first, bool leader,
                        std::string_view private_lines, Account& account) {
   Output& out = client.output();
   const FlightHead& head = *first.head;
@@ -182,8 +182,9 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
   http::Fields coded_fields;
   if (!part) passing.choose(head.status, head.fields, known ? std::optional(length) : std::nullopt, false);
   if (passing.codes()) coded_fields = passing.fields(head.fields);
-  const bool chunked = (!known || passing.codes()) && request.head.minor != 0;
-  if (!known && !chunked && !head_only) client.close_after_this();
+  const Ending ending = ending_of(request.head);
+  const bool chunked = (!known || passing.codes()) && ending == Ending::chunks;
+  if (!known && ending == Ending::close && !head_only) client.close_after_this();
   const policy::StoredFacts& facts = head.verdict.facts;
   const WallSeconds now = wall_now();
   account.status = part ? 206 : head.status;
@@ -260,7 +261,7 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
       co_await net::yield(client.worker().loop());
     }
     if (covered > 0) continue;
-    const net::Wake wake = co_await seat.changed().wait(client.stream().loop().now() + kFlightWait);
+    const net::Wake wake = co_await seat.changed().wait(client.worker().loop().now() + kFlightWait);
     if (wake != net::Wake::notified) {
       client.finish_uncleanly();
       co_return;
@@ -269,7 +270,7 @@ net::Task<void> stream(ClientConnection& client, Request& request, Follower& sea
 }
 
 // A 304 can be told from the head alone, while the body is still arriving.
-bool not_modified_already(ClientConnection& client, const Request& request, const FlightView& view, Account& account) {
+bool not_modified_already(Client& client, const Request& request, const FlightView& view, Account& account) {
   if (view.head->status < 200 || view.head->status > 299) return false;
   if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, wall_now()) != policy::Precondition::not_modified) return false;
   std::string& text = client.output().begin_text();
@@ -286,7 +287,7 @@ bool not_modified_already(ClientConnection& client, const Request& request, cons
 enum class Followed : std::uint8_t { answered, unsuited /* look again */, released /* go alone */ };
 
 // Waits for the flight and answers from it.
-net::Task<Followed> follow(ClientConnection& client, Request& request, Follower& seat, bool leader, std::string_view private_lines,
+net::Task<Followed> follow(Client& client, Request& request, Follower& seat, bool leader, std::string_view private_lines,
                            Account& account) {
   Worker& worker = client.worker();
   Flight& flight = seat.flight();
@@ -301,7 +302,7 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
   FlightView view = flight.view();
   while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && needs_whole(request, *view.head))) {
     const bool may_leave = if_slow && view.stage == Stage::asking;
-    const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.stream().loop().now() + kFlightWait;
+    const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.worker().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);
     if (wake == net::Wake::timeout && may_leave) {
       HitLabel label;
@@ -361,7 +362,7 @@ net::Task<Followed> follow(ClientConnection& client, Request& request, Follower&
 }
 
 // The origin has to be asked. `alone`: nobody else may wait for this answer, and it waits for nobody.
-net::Task<Followed> fetch(ClientConnection& client, Request& request, bool alone, Hash128 slot, Account& account) {
+net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 slot, Account& account) {
   Worker& worker = client.worker();
   Shared& shared = worker.shared();
   Flights::Joined joined;
@@ -397,7 +398,7 @@ net::Task<Followed> fetch(ClientConnection& client, Request& request, bool alone
   co_return co_await follow(client, request, seat, true, led.private_lines, account);
 }
 
-net::Task<void> from_cache(ClientConnection& client, Request& request, Account& account) {
+net::Task<void> from_cache(Client& client, Request& request, Account& account) {
   Worker& worker = client.worker();
   bool alone = false;
   Hash128 slot{};
@@ -492,7 +493,7 @@ void look_up(Worker& worker, Request& request) {
                                     found.other_variants, request.rules(), now);
 }
 
-net::Task<void> answer(ClientConnection& client, Request& request) {
+net::Task<void> answer(Client& client, Request& request) {
   Worker& worker = client.worker();
   Account account;
   const bool answered = answer_itself(client, request, account);
@@ -509,8 +510,8 @@ net::Task<void> answer(ClientConnection& client, Request& request) {
       co_await from_cache(client, request, account);
     }
   }
-  if (!client.output().empty() && !client.push()) static_cast<void>(co_await client.drain());
-  record(worker, request.head, request.peer, request.id, account, request.now, client.stream().loop().now());
+  co_await client.finish();
+  record(worker, request.head, request.peer, request.id, account, request.now, client.worker().loop().now());
 }
 
 }  // namespace davenport::server

@@ -13,11 +13,11 @@
 
 namespace davenport::server {
 
-class ClientConnection;
+class Client;
 class Worker;
 
 // Answers `request`; what is left in the connection's output has still to be drained by the caller.
-net::Task<void> answer(ClientConnection& client, Request& request);
+net::Task<void> answer(Client& client, Request& request);
 
 // Finds what is stored for the request and decides (sets stored, purge, ask, decision).
 void look_up(Worker& worker, Request& request);

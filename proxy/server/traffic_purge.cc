@@ -2,7 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/http/bearer.h"
-#include "proxy/server/client_connection.h"
+#include "proxy/server/client.h"
 #include "proxy/server/purge_dialect.h"
 #include "proxy/server/purge_wait.h"
 
@@ -19,7 +19,7 @@ bool may_purge(const Request& request) {
 
 }  // namespace
 
-net::Task<void> answer_purge(ClientConnection& client, Request& request, Account& account) {
+net::Task<void> answer_purge(Client& client, Request& request, Account& account) {
   Worker& worker = client.worker();
   const auto say = [&](int status, std::string_view sentence, std::string_view type = "text/plain; charset=utf-8") {
     OwnAnswer answer;

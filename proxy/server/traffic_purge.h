@@ -7,8 +7,8 @@
 
 namespace davenport::server {
 
-class ClientConnection;
+class Client;
 
-net::Task<void> answer_purge(ClientConnection& client, Request& request, Account& account);
+net::Task<void> answer_purge(Client& client, Request& request, Account& account);
 
 }  // namespace davenport::server

@@ -187,7 +187,7 @@ TEST_CASE("requests that the proxy answers itself leave nothing behind them that
            Act{"close among others", get("/a", "Connection: keep-alive, ,CLOSE"), ok("GET /a"), {seen("GET /a")}, "GET /a"},
            Act{"what follows HTTP/1.0 is not read (§9.3)", "GET /a HTTP/1.0\r\nHost: shop.test\r\n\r\n", ok("GET /a"), {"GET /a HTTP/1.1\r\nHost: shop.test\r\nVia: 1.0 davenport\r\n\r\n"}, "GET /a"},
            Act{"white space behind a request", get("/a") + " " + get("/b"), {Got(200, "GET /a"), 400}, {seen("GET /a")}, "GET /a"},
-           Act{"HTTP/2's preface (RFC 9113 §3.4)", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {505}},
+           Act{"HTTP/2's preface behind a request (RFC 9113 §3.4)", get("/a") + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {Got(200, "GET /a"), 505}, {seen("GET /a")}, "GET /a"},
            Act{"TLS on a plain port", "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"s, {400}}}) {
     stage.play(act);
   }
@@ -217,7 +217,7 @@ TEST_CASE("hop-by-hop fields end here, and nobody can have another field taken a
                {"GET /a HTTP/1.1\r\nHost: shop.test\r\nVia: 1.0 davenport\r\n\r\n"}, "GET /a"},
            Act{"an upgrade that the origin declines: the next request is one (premature upgrade)", get("/a", "Connection: upgrade\r\nUpgrade: websocket") + get("/inner"),
                {Got(200, "GET /a"), Got(200, "GET /inner")}, {seen("GET /a", "Upgrade: websocket\r\n", "Connection: upgrade\r\n"), seen("GET /inner")}, "", kStays},
-           Act{"HTTP/2 is not offered: h2c is no upgrade (RFC 9113 §3.1)", get("/a", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"), ok("GET /a"), plain,
+           Act{"h2c is no upgrade any more (RFC 9113 §3.1)", get("/a", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"), ok("GET /a"), plain,
                "GET /a", kStays}}) {
     stage.play(act);
   }

@@ -98,7 +98,7 @@ TEST_CASE("heads follow their buffer") {
 
 TEST_CASE("every fault has a name of its own, a sentence and a client's status") {
   std::set<std::string_view> names, texts;
-  for (int i = 0; i <= static_cast<int>(ParseFault::chunk_line_too_long); ++i) {
+  for (int i = 0; i <= static_cast<int>(ParseFault::unknown_protocol); ++i) {
     const auto fault = static_cast<ParseFault>(i);
     CAPTURE(name_of(fault));
     CHECK(names.insert(name_of(fault)).second);

@@ -1,4 +1,4 @@
-#include "proxy/server/body_reader.h"
+#include "proxy/server/http1_body.h"
 
 #include <algorithm>
 
@@ -11,7 +11,14 @@ constexpr std::size_t kReadBytes = 32 << 10;
 
 }  // namespace
 
-BodyReader::BodyReader(ClientConnection& client, const Request& request)
+bool too_slow(const config::ClientLimits& limits, SteadyTime started, SteadyTime now, std::uint64_t received) {
+  const auto taken = now - started;
+  if (limits.min_rate_bytes == 0 || taken <= limits.body_timeout) return false;
+  const auto seconds = std::chrono::duration_cast<Seconds>(taken).count();
+  return received < limits.min_rate_bytes * static_cast<std::uint64_t>(seconds);
+}
+
+Http1Body::Http1Body(ClientConnection& client, const Request& request)
     : client_(client),
       request_(request),
       decoder_(request.snapshot->config->limits.head),
@@ -20,7 +27,7 @@ BodyReader::BodyReader(ClientConnection& client, const Request& request)
       chunked_(request.head.framing == http::Framing::chunked),
       finished_(!chunked_ && left_ == 0) {}
 
-BodyReader::Piece BodyReader::take() {
+BodyReader::Piece Http1Body::take() {
   std::string& input = client_.input();
   Piece piece;
   if (finished_) {
@@ -59,7 +66,7 @@ BodyReader::Piece BodyReader::take() {
   return piece;
 }
 
-net::Task<BodyReader::Piece> BodyReader::read() {
+net::Task<BodyReader::Piece> Http1Body::read() {
   const config::ClientLimits& limits = request_.snapshot->config->limits;
   for (;;) {
     Piece piece = take();
@@ -70,16 +77,11 @@ net::Task<BodyReader::Piece> BodyReader::read() {
     if (got == -3) piece.fault = Fault::cancelled;
     if (got == 0 || got == -1) piece.fault = Fault::gone;
     if (got <= 0) co_return piece;
-    // A body that trickles: judged once the grace of one silence has passed.
-    const auto taken = client_.stream().loop().now() - started_;
-    if (limits.min_rate_bytes != 0 && taken > limits.body_timeout) {
-      const auto seconds = std::chrono::duration_cast<Seconds>(taken).count();
-      const std::uint64_t expected = limits.min_rate_bytes * static_cast<std::uint64_t>(seconds);
-      const std::uint64_t received = chunked_ ? total_ : request_.head.content_length - left_;
-      if (received + static_cast<std::uint64_t>(got) < expected) {
-        piece.fault = Fault::slow;
-        co_return piece;
-      }
+    // A body that trickles.
+    const std::uint64_t received = (chunked_ ? total_ : request_.head.content_length - left_) + static_cast<std::uint64_t>(got);
+    if (too_slow(limits, started_, client_.stream().loop().now(), received)) {
+      piece.fault = Fault::slow;
+      co_return piece;
     }
   }
 }
