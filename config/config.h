@@ -178,6 +178,7 @@ struct CacheRules {
   std::optional<Seconds> ttl;                  // forces the lifetime of 200, 203, 204, 300, 301, 308, 404, 410 ...
   std::optional<Seconds> default_ttl;          // only where the origin says nothing
   std::map<int, Seconds> status_ttl;           // for each status, where the origin is silent (negative caching)
+  std::map<std::string, Seconds> type_ttl;     // the same for media types ("image/*"), before default_ttl
   std::optional<Seconds> stale_while_revalidate, stale_if_error;   // where the origin says nothing
   bool ignore_client_no_cache = false;         // request Cache-Control and Pragma are not obeyed
   bool stale_when_gone = true;                 // stale rather than 502/504 where nothing forbids it
@@ -192,6 +193,7 @@ struct CacheRules {
   std::vector<std::string> key_fields;         // request fields, lower case
   bool ignore_other_cookies = false;           // cookies that neither list names don't count, and don't reach the origin of a fetch
   bool strip_cookies = false;                  // Cookie leaves the request to the origin, and Set-Cookie its answers
+  bool equivalent_escapes = false;             // "%28" and "(" make one key
   bool sort_query = false;
   std::vector<std::string> drop_parameters;    // names or patterns ("utm_*")
   std::optional<std::vector<std::string>> keep_parameters;   // only these; excludes drop_parameters
@@ -209,6 +211,7 @@ struct CacheRules {
   Seconds hit_for_miss{10};                    // how long an uncacheable key is remembered as such
   bool coalesce = true;
   bool convert_head = true;                    // HEAD of what is not stored is asked as a GET
+  bool trust_head = true;                      // the status of a HEAD's answer may end a stored GET
   Millis stale_if_slow{1'000};                 // a stale answer in hand is served after it; 0: never
   bool server_timing = false;
   Compression compression;
@@ -216,7 +219,7 @@ struct CacheRules {
 
 struct Route {
   std::vector<std::string> hosts;              // lower case; the first is canonical, the others its aliases; "*" or empty: any
-  std::string path_prefix = "/";
+  std::string path = "/";                      // a prefix, or with a * a pattern of whole paths
   std::uint32_t origin = 0;                    // index into Config::origins
   CacheRules cache;
 };
@@ -309,8 +312,9 @@ struct Config {
 
 using ConfigPtr = std::shared_ptr<const Config>;
 
-// The route of a request: exact host before "*.suffix" before any host, then the longest path prefix that ends at a
-// segment boundary ("/img" matches "/img" and "/img/x", not "/imgs"); of two suffixes the longer. A host whose routes
+// The route of a request: exact host before "*.suffix" before any host, then a path pattern ("/shop/*.php") before a path
+// prefix that ends at a segment boundary ("/img" matches "/img" and "/img/x", not "/imgs"), of two the longer; of two suffixes
+// of hosts the longer. A host whose routes
 // do not reach the path falls to the next kind of host. Null where no route names the host (421) or reaches the path.
 // `host` in lower case without port, `path` without query. Costs one walk over the routes and no allocation.
 const Route* find_route(const Config& config, std::string_view host, std::string_view path);

@@ -79,6 +79,9 @@ Result<std::string> check_form(Form form, const std::string& text) {
     case Form::path:
       if (!is_path(text)) return expected("a path that begins with / and has no query", text);
       return text;
+    case Form::path_pattern:
+      if (!is_path(text.starts_with('*') ? "/" + text : text)) return expected("a path that begins with /, or a pattern with *, without a query", text);
+      return text;
     case Form::parameter:
       if (!visible_without(text, "=&#")) return expected("the name of a query parameter, or a pattern with *", text);
       return text;

@@ -7,10 +7,13 @@
 namespace davenport::config {
 namespace {
 
-// How well a route names a host; greater is better. 0: not at all.
+bool is_pattern(std::string_view path) { return path.find('*') != path.npos; }
+
+// How well a route names a request; greater is better. `none`: not at all.
 struct Rank {
   enum class Kind { none, any, suffix, exact } kind = Kind::none;
   std::size_t suffix_length = 0;
+  bool pattern = false;
   std::size_t path_length = 0;
   friend auto operator<=>(const Rank&, const Rank&) = default;
 };
@@ -25,6 +28,7 @@ Rank rank_host(std::string_view pattern, std::string_view host) {
 }
 
 bool reaches(std::string_view prefix, std::string_view path) {
+  if (is_pattern(prefix)) return matches_pattern(prefix, path);
   if (prefix.empty() || prefix == "/") return true;    // "*" of OPTIONS and an empty path too
   if (!path.starts_with(prefix)) return false;
   return prefix.ends_with('/') || path.size() == prefix.size() || path[prefix.size()] == '/';
@@ -36,12 +40,13 @@ const Route* find_route(const Config& config, std::string_view host, std::string
   const Route* best = nullptr;
   Rank best_rank;
   for (const Route& route : config.routes) {
-    if (!reaches(route.path_prefix, path)) continue;
+    if (!reaches(route.path, path)) continue;
     Rank rank;
     if (route.hosts.empty()) rank = {Rank::Kind::any};
     for (const std::string& pattern : route.hosts) rank = std::max(rank, rank_host(pattern, host));
     if (rank.kind == Rank::Kind::none) continue;
-    rank.path_length = route.path_prefix.size();
+    rank.pattern = is_pattern(route.path);
+    rank.path_length = route.path.size();
     if (rank > best_rank) {
       best = &route;
       best_rank = rank;

@@ -23,7 +23,7 @@ namespace davenport::config {
 // Where a setting's value lives; its type decides how it is read, checked and printed (values.h).
 using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::string*, Millis*,
                           Seconds*, std::optional<Seconds>*, std::vector<std::string>*,
-                          std::optional<std::vector<std::string>>*, std::map<int, Seconds>*, Address*,
+                          std::optional<std::vector<std::string>>*, std::map<int, Seconds>*, std::map<std::string, Seconds>*, Address*,
                           std::vector<Network>*, std::vector<OriginServer>*, OriginServer*, std::vector<TlsCertificate>*, TlsVersion*, Balance*, SetCookie*, Eviction*,
                           LogFormat*>;
 
@@ -47,6 +47,7 @@ enum class Form : std::uint8_t {
   host,          // host [":" port] or ""
   host_pattern,  // a host without port, "*.suffix" or "*"; put in lower case
   path,          // "/…" without query and fragment
+  path_pattern,  // the same, or a pattern with * that may begin with it
   parameter,     // a name in a query, or a pattern: no "=", "&", "#" or space
   tag,           // visible ASCII without comma
   coding,        // "br", "zstd" or "gzip"

@@ -24,6 +24,9 @@ constexpr Setting<CacheRules> kCache[] = {
     {"status_ttl", rule<&CacheRules::status_ttl>,
      "The same for single statuses, so that errors too may be kept for a moment.",
      {.high = 10 * kYear, .example = R"({ 404 = "30s", 503 = "1s" })"}},
+    {"type_ttl", rule<&CacheRules::type_ttl>,
+     "The same for media types (`*` for any run of characters), where `status_ttl` says nothing; the longest that matches counts.",
+     {.high = 10 * kYear, .form = Form::media_type, .example = R"({ "image/*" = "1d", "text/html" = "60s" })"}},
     {"stale_while_revalidate", rule<&CacheRules::stale_while_revalidate>,
      "Past its freshness, how long an answer is served while one request fetches it anew; where the origin says "
      "nothing. An answer with s-maxage is not served stale (RFC 9111 §5.2.2.10).",
@@ -73,6 +76,8 @@ constexpr Setting<CacheRules> kCache[] = {
      {.form = Form::token, .example = R"(["currency"])"}},
     {"key_fields", rule<&CacheRules::key_fields>, "Request fields whose values are parts of the key.",
      {.form = Form::field_name, .example = R"(["x-country"])"}},
+    {"equivalent_escapes", rule<&CacheRules::equivalent_escapes>,
+     "Characters that need no escape there make one key with and without it: `%28` and `(`. What the origin is asked stays as it came."},
     {"sort_query", rule<&CacheRules::sort_query>, "Parameters in another order make no other key."},
     {"drop_parameters", rule<&CacheRules::drop_parameters>,
      "Query parameters that are no part of the key (`*` for any run of characters).",
@@ -111,6 +116,8 @@ constexpr Setting<CacheRules> kCache[] = {
      {.high = kHour * 24}},
     {"convert_head", rule<&CacheRules::convert_head>,
      "A HEAD for which nothing is stored asks the origin by GET, so that its answer can be stored. false: HEAD stays HEAD."},
+    {"trust_head", rule<&CacheRules::trust_head>,
+     "An answer to HEAD with another status than 200 may end a stored GET's. false: for an application that knows no HEAD."},
     {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
     {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},
 

@@ -96,9 +96,10 @@ constexpr Setting<RouteDraft> kRoute[] = {
      "The hosts of this route: names, `\"*.shop.example\"` for all below one, `\"*\"` (or none) for any. The first is "
      "the canonical one: under its name answers are stored for all of them.",
      {.form = Form::host_pattern, .example = R"(["shop.example", "www.shop.example"])"}},
-    {"path", at<RouteDraft, &RouteDraft::route, &Route::path_prefix>,
-     "What paths start with, up to a segment's end: `\"/img\"` means `/img` and `/img/x`, not `/imgs`.",
-     {.form = Form::path}},
+    {"path", at<RouteDraft, &RouteDraft::route, &Route::path>,
+     "What paths start with, up to a segment's end: `\"/img\"` means `/img` and `/img/x`, not `/imgs`. With a `*` (any run of "
+     "characters) a pattern for whole paths, which comes before what paths start with: `\"*.php\"`, `\"/shop/*/edit\"`.",
+     {.form = Form::path_pattern}},
     {"origin", at<RouteDraft, &RouteDraft::origin>, "The name of an origin; may be left out where there is one only.",
      {.form = Form::optional, .example = R"("shop")"}},
 };

@@ -227,10 +227,10 @@ class Validator {
           error(fmt::format("route[{}].hosts", i), fmt::format("names {} twice", host));
           continue;
         }
-        const auto [at, first] = seen.try_emplace({host, route.path_prefix}, i);
+        const auto [at, first] = seen.try_emplace({host, route.path}, i);
         if (first) continue;
         error(fmt::format("route[{}]", i), fmt::format("route[{}] has host {} and path {} already", at->second, host,
-                                                      route.path_prefix));
+                                                      route.path));
       }
     }
   }

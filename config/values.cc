@@ -178,6 +178,19 @@ class Assigner {
     if (context_.problems.size() == mistakes) *slot = std::move(read);
   }
 
+  void operator()(std::map<std::string, Seconds>* slot) const {
+    if (value_.table() == nullptr) return wanted("a table of names and durations such as { \"image/*\" = \"1d\" }");
+    std::map<std::string, Seconds> read;
+    const std::size_t mistakes = context_.problems.size();
+    for (const Entry& entry : *value_.table()) {
+      const std::string setting = setting_ + "." + key_text(entry.key);
+      const Result<std::string> name = check_form(rules_.form, entry.key);
+      if (!name) context_.error(entry.place, setting, name.error().message);
+      else Assigner(rules_, entry.value, setting, context_)(&read[*name]);
+    }
+    if (context_.problems.size() == mistakes) *slot = std::move(read);
+  }
+
   template <class Enum>
     requires std::is_enum_v<Enum>
   void operator()(Enum* slot) const {
@@ -323,6 +336,11 @@ struct Shower {
     }
     return members.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(members, ", "));
   }
+  Shown operator()(const std::map<std::string, Seconds>* slot) const {
+    std::vector<std::string> members;
+    for (const auto& [name, ttl] : *slot) members.push_back(fmt::format("{} = {}", quote(name), quote(duration_text(ttl))));
+    return members.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(members, ", "));
+  }
   template <class Enum>
     requires std::is_enum_v<Enum>
   Shown operator()(const Enum* slot) const {
@@ -358,6 +376,7 @@ struct TypeName {
   std::string operator()(const std::vector<OriginServer>*) const { return "list of addresses"; }
   std::string operator()(const std::vector<TlsCertificate>*) const { return "list of tables"; }
   std::string operator()(const std::map<int, Seconds>*) const { return "table: status = duration"; }
+  std::string operator()(const std::map<std::string, Seconds>*) const { return "table: name = duration"; }
   template <class Enum>
     requires std::is_enum_v<Enum>
   std::string operator()(const Enum*) const {
@@ -383,7 +402,8 @@ struct BoundsName {
   }
   template <class T>
   std::string operator()(const std::optional<T>*) const { return (*this)(static_cast<const T*>(nullptr)); }
-  std::string operator()(const std::map<int, Seconds>*) const { return (*this)(static_cast<const Seconds*>(nullptr)); }
+  template <class Key>
+  std::string operator()(const std::map<Key, Seconds>*) const { return (*this)(static_cast<const Seconds*>(nullptr)); }
 };
 
 }  // namespace

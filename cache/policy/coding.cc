@@ -23,10 +23,9 @@ bool is_digest(std::string_view name) {
   return false;
 }
 
-// "text/css" of "Text/CSS; charset=utf-8", in lower case.
-std::string media_type(std::string_view value) { return lower(trim_ows(value.substr(0, value.find(';')))); }
-
 }  // namespace
+
+std::string media_type(std::string_view value) { return lower(trim_ows(value.substr(0, value.find(';')))); }
 
 std::string_view name_of(Coding coding) { return kNames[static_cast<std::size_t>(coding)]; }
 

@@ -55,6 +55,9 @@ enum class Codable : std::uint8_t {
 inline constexpr std::size_t kCodableCount = static_cast<std::size_t>(Codable::coded) + 1;
 std::string_view name_of(Codable codable);
 
+// "text/css" of "Text/CSS; charset=utf-8", in lower case.
+std::string media_type(std::string_view value);
+
 // Cache-Control: no-transform, of a request or an answer (RFC 9111 §5.2.1.6, §5.2.2.6).
 bool forbids_transform(const http::Fields& fields);
 

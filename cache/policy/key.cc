@@ -70,8 +70,11 @@ void append_lower(std::string& out, std::string_view host) {
 
 bool has_percent(std::string_view text) { return text.find('%') != std::string_view::npos; }
 
-void append_spelled(std::string& out, std::string_view text) {
-  if (has_percent(text)) http::append_normalized(out, text);
+// What a path's segment, and a parameter, may hold as it is (RFC 3986 §3.3, §3.4): with `equivalent_escapes` no other spelling counts.
+constexpr std::string_view kPlainInPath = "!$&'()*+,;=:@", kPlainInQuery = "!$'()*,:@/?";
+
+void append_spelled(std::string& out, std::string_view text, std::string_view also) {
+  if (has_percent(text)) http::append_normalized(out, text, also);
   else out.append(text);
 }
 
@@ -134,10 +137,6 @@ bool apply_query_rules(std::string& out, std::size_t start, const config::CacheR
   return !kept.empty() || dropped == 0;
 }
 
-bool has_query_rules(const config::CacheRules& rules) {
-  return rules.sort_query || !rules.drop_parameters.empty() || rules.keep_parameters.has_value();
-}
-
 // --- The resource: one function for keys and purges ----------------------------------------------------------------------
 
 struct Sizes {
@@ -149,11 +148,11 @@ Sizes append_resource(std::string& out, std::string_view host, std::string_view 
   const std::size_t start = out.size();
   append_lower(out, host);
   const std::size_t path_start = out.size();
-  append_spelled(out, path.empty() ? std::string_view("/") : path);
+  append_spelled(out, path.empty() ? std::string_view("/") : path, rules.equivalent_escapes ? kPlainInPath : "");
   const std::size_t query_start = out.size();
   if (has_query) {
     out += '?';
-    append_spelled(out, query);
+    append_spelled(out, query, rules.equivalent_escapes ? kPlainInQuery : "");
     if (has_query_rules(rules) && !apply_query_rules(out, query_start + 1, rules)) out.resize(query_start);
   }
   return {path_start - start, query_start - path_start, out.size() - query_start};
@@ -239,6 +238,10 @@ std::optional<Prefix> read_prefix(std::string_view key) {
 
 }  // namespace
 
+bool has_query_rules(const config::CacheRules& rules) {
+  return rules.sort_query || !rules.drop_parameters.empty() || rules.keep_parameters.has_value();
+}
+
 KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std::string_view canonical_host,
                   const config::CacheRules& rules, std::string& scratch) {
   const auto [asked_host, port] = split(request.authority);
@@ -308,8 +311,9 @@ std::string purge_prefix(std::string_view url, std::string_view default_host, co
   PurgeUrl purge;
   std::string prefix;
   if (!read_purge_url(purge, url, default_host, config)) return prefix;
-  static const config::CacheRules kNoRules;             // a prefix may end in the middle of a parameter
-  append_resource(prefix, purge.host, purge.parts.path, purge.parts.query, purge.parts.has_query, kNoRules);
+  config::CacheRules rules;                             // a prefix may end in the middle of a parameter
+  rules.equivalent_escapes = purge.rules->equivalent_escapes;
+  append_resource(prefix, purge.host, purge.parts.path, purge.parts.query, purge.parts.has_query, rules);
   return prefix;
 }
 

@@ -1,8 +1,8 @@
 // cache/policy/key.h: the canonical cache key of a request, and the name under which a purge reaches it.
 //
 // A key is a sequence of length-prefixed parts (scheme, port, host, path, query, then the route's added fields and cookies,
-// each with its name), so no two different requests share one by construction. Spelling is normalised (RFC 3986 §6.2.2), and
-// the origin is asked in it where its answer may be stored. The *resource* is "host/path?query" alone: a purge of a URL reaches
+// each with its name), so no two different requests share one by construction. Spelling is normalised (RFC 3986 §6.2.2), while the
+// origin is asked in the client's own, which it may redirect from. The *resource* is "host/path?query" alone: a purge of a URL reaches
 // every key of it, whatever its scheme, port, added parts and variants. HEAD shares the key of GET: the method is no part of it.
 //
 // Bytes: u8 layout version, u8 scheme (0 http, 1 https), u16 port (0: the scheme's default), u32 sizes of host, path and
@@ -33,6 +33,9 @@ struct KeyParts {                  // views into the scratch that made them
 // not "a=1&a=2"). A query of which everything was dropped is none.
 KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std::string_view canonical_host,
                   const config::CacheRules& rules, std::string& scratch);
+
+// Is the query of a key another one than the request's?
+bool has_query_rules(const config::CacheRules& rules);
 
 // The route's first exact host where `host` (any case, with or without port) is one of its exact hosts, else `host` without its
 // port: aliases share one key, the hosts of a pattern do not. A view of the route or of `host`.

@@ -62,6 +62,7 @@ std::string_view name_of(Storing storing) {
     case Storing::purged_meanwhile: return "purged_meanwhile";
     case Storing::must_understand: return "must_understand";
     case Storing::bad_range: return "bad_range";
+    case Storing::spelling: return "spelling";
   }
   __builtin_unreachable();
 }
@@ -99,6 +100,8 @@ std::string_view advice_for(Storing storing) {
     case Storing::route: return "The route is configured not to cache: `enabled = false`.";
     case Storing::memory_pinned: return "Memory was held by answers under way: raise the cache's `memory`.";
     case Storing::must_understand: return "The origin says must-understand, and this status has no rules that we know.";
+    case Storing::spelling:
+      return "The origin answered an equivalent spelling of this URL (%41 for A, say) with a redirect or an error, which is nobody else's.";
     case Storing::bad_range: return "The 206 has no single, valid Content-Range in bytes for the Range that was asked.";
   }
   __builtin_unreachable();

@@ -26,8 +26,9 @@ enum class Storing : std::uint8_t {
   not_asked,                             // nothing came from the origin, or the request passed
   no_store, private_, request_no_store, method, status, no_lifetime, authorization, vary_star, set_cookie, partial,
   incomplete, too_large, too_many_variants, route, memory_pinned, purged_meanwhile, must_understand, bad_range,
+  spelling,                              // a redirect or an error, for a spelling of the target that is not the key's
 };
-inline constexpr std::size_t kStoringCount = static_cast<std::size_t>(Storing::bad_range) + 1;
+inline constexpr std::size_t kStoringCount = static_cast<std::size_t>(Storing::spelling) + 1;
 
 struct ReasonName {
   std::string_view name, fwd;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/directives.h"
 #include "cache/policy/range.h"
 #include "cache/policy/reuse.h"
@@ -124,6 +125,20 @@ bool has_own_validator(const http::Fields& fields) {
   return fields.has(FieldId::last_modified) || (http::parse_entity_tag(etag).has_value() && !is_own_etag(etag));
 }
 
+// The longest pattern that the media type matches.
+std::optional<Seconds> ttl_by_type(const http::Fields& fields, const config::CacheRules& rules) {
+  if (rules.type_ttl.empty()) return std::nullopt;
+  const std::string type = media_type(fields.get(FieldId::content_type));
+  std::string_view best;
+  std::optional<Seconds> ttl;
+  for (const auto& [pattern, lifetime] : rules.type_ttl) {
+    if (!config::matches_pattern(pattern, type) || (ttl && pattern.size() <= best.size())) continue;
+    best = pattern;
+    ttl = lifetime;
+  }
+  return ttl;
+}
+
 // Lifetime and its origin, in the order that the header lists.
 void set_lifetime(StoredFacts& facts, const Directives& says, std::optional<std::uint32_t> explicit_seconds,
                   const http::Fields& fields, const Times& times, const config::CacheRules& rules) {
@@ -136,6 +151,8 @@ void set_lifetime(StoredFacts& facts, const Directives& says, std::optional<std:
     facts.lifetime = *explicit_seconds;
   } else if (by_status != rules.status_ttl.end()) {
     facts.lifetime = saturated(by_status->second);
+  } else if (const auto by_type = ttl_by_type(fields, rules); by_type && may_guess(status, says, rules)) {
+    facts.lifetime = saturated(*by_type);
   } else if (rules.default_ttl && may_guess(status, says, rules)) {
     facts.lifetime = saturated(*rules.default_ttl);
   } else if (rules.heuristic && may_guess(status, says, rules)) {
@@ -365,7 +382,8 @@ bool worth_remembering(Storing storing) {
     case Storing::route:
     case Storing::memory_pinned:
     case Storing::purged_meanwhile:
-    case Storing::bad_range: return false;
+    case Storing::bad_range:
+    case Storing::spelling: return false;
   }
   __builtin_unreachable();
 }

@@ -9,7 +9,7 @@
 //   2. the first valid targeted field (RFC 9213 §2.2), which replaces 3 and 4 whole;
 //   3. Cache-Control: s-maxage, then max-age (RFC 9111 §4.2.1); the first of doubled ones; nonsense counts as 0;
 //   4. Expires - Date; two lines, or what is no date, count as 0 (§5.3);
-//   5. the route's `status_ttl` for this status, then `default_ttl`;
+//   5. the route's `status_ttl` for this status, then `type_ttl` for its media type, then `default_ttl`;
 //   6. a tenth of Date - Last-Modified, capped (§4.2.2).
 // 5 (`default_ttl`) and 6 only for 200, 203, 204, 300, 301, 308 and what says public, except 400, 413, 414, 431;
 // `heuristic_all_statuses` (strict_rfc) extends them to all that RFC 9110 §15.1 lists.

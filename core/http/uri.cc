@@ -129,7 +129,7 @@ std::optional<UriParts> parse_http_uri(std::string_view uri) {
 
 bool is_target_char(unsigned char c) { return bytes::is(static_cast<char>(c), bytes::kTarget); }
 
-void append_normalized(std::string& out, std::string_view text) {
+void append_normalized(std::string& out, std::string_view text, std::string_view also) {
   constexpr std::string_view kUpper = "0123456789ABCDEF";
   std::size_t from = 0;
   for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
@@ -138,7 +138,7 @@ void append_normalized(std::string& out, std::string_view text) {
     if (high < 0 || low < 0) continue;             // a percent sign that means itself
     out.append(text, from, at - from);
     const char decoded = static_cast<char>(high << 4 | low);
-    if (bytes::is(decoded, bytes::kUnreserved)) {
+    if (bytes::is(decoded, bytes::kUnreserved) || also.find(decoded) != std::string_view::npos) {
       out.append(1, decoded);
     } else {
       out.append(1, '%').append(1, kUpper[static_cast<unsigned>(high)]).append(1, kUpper[static_cast<unsigned>(low)]);

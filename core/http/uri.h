@@ -30,8 +30,9 @@ bool same_authority(const HostPort& a, const HostPort& b, std::string_view schem
 bool is_target_char(unsigned char c);
 
 // Appends `text` with equivalent spellings made one (RFC 3986 §6.2.2): upper-case hex, unreserved characters decoded.
-// What is forwarded is never changed: this is for keys and purges.
-void append_normalized(std::string& out, std::string_view text);
+// For keys and purges: what is forwarded is not changed.
+// `also`: reserved characters that are decoded too, where the caller knows that they delimit nothing.
+void append_normalized(std::string& out, std::string_view text, std::string_view also = {});
 
 // Appends the host in lower case, without a trailing dot.
 void append_host(std::string& out, std::string_view host);

@@ -130,6 +130,7 @@ std::string lifetime_source(const policy::StoredFacts& facts, const http::Fields
   if (max_age) return "max-age (RFC 9111 §5.2.2.1)";
   if (fields.has(FieldId::expires)) return "Expires - Date (RFC 9111 §5.3)";
   if (rules.status_ttl.contains(facts.status)) return "the route's status_ttl";
+  if (!rules.type_ttl.empty() && facts.lifetime > 0) return "the route's type_ttl or default_ttl";
   if (rules.default_ttl && facts.lifetime > 0) return "the route's default_ttl";
   return facts.lifetime > 0 ? "the route's rules when it was stored" : "nothing states one";
 }
@@ -300,7 +301,7 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   }
   out.routed = true;
   out.hosts = route->hosts;
-  out.path_prefix = route->path_prefix;
+  out.path = route->path;
   out.origin = config->origins[route->origin].name;
   out.caching = route->cache.enabled;
   std::string scratch;

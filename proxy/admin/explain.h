@@ -65,7 +65,7 @@ struct Explanation {
   std::string url, method;
   bool routed = false;                   // false: no route, and nothing below is filled in but `advice`
   std::vector<std::string> hosts;        // of the route; empty: any
-  std::string path_prefix, origin;
+  std::string path, origin;
   bool caching = true;                   // the route's cache.enabled
   std::string key, resource;             // readable
   std::vector<Variant> variants;

@@ -159,7 +159,7 @@ std::string to_json(const Explanation& explanation) {
   if (explanation.routed) {
     json.object("route");
     add_texts(json, "hosts", explanation.hosts);
-    json.member("path", explanation.path_prefix).member("origin", explanation.origin).member("caching", explanation.caching).end();
+    json.member("path", explanation.path).member("origin", explanation.origin).member("caching", explanation.caching).end();
     json.member("key", explanation.key).member("resource", explanation.resource);
   } else {
     json.key("route").null();
@@ -185,7 +185,7 @@ std::string to_text(const Explanation& explanation) {
                      explanation.reason.empty() ? "" : " (" + explanation.reason + ")", explanation.sentence);
   if (explanation.routed) {
     out += fmt::format("Route       {} {} -> origin {}{}\n", explanation.hosts.empty() ? "any host" : joined(explanation.hosts, ", "),
-                       explanation.path_prefix, explanation.origin, explanation.caching ? "" : ", caching is off");
+                       explanation.path, explanation.origin, explanation.caching ? "" : ", caching is off");
     out += fmt::format("Key         {}\nPurged as   {}\nPurge log   position {}\n\n", explanation.key, explanation.resource,
                        explanation.purge_position);
     out += fmt::format("Stored      {}\n", explanation.variants.empty() ? "nothing under this key" : "");

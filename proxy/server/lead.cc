@@ -112,9 +112,21 @@ void remember_uncacheable(Worker& worker, const Request& request, const Flight& 
   static_cast<void>(worker.shared().store.commit(nullptr, draft, worker.shared().purge_log, request.rules().max_variants));
 }
 
-// The target as the key spells it: what is no part of the key, a parameter that the route drops, say, must have no part in an
-// answer that everybody gets. No host holds a slash, and every path begins with one.
-std::string target_as_keyed(const policy::KeyParts& key) { return std::string(key.resource.substr(key.resource.find('/'))); }
+// The client's own spelling of the target, as an application may compare it with its own; but what is no part of the key, a
+// parameter that the route drops, say, must have no part in an answer that everybody gets.
+std::string target_of(const Request& request) {
+  std::string target = request.head.path.empty() ? "/" : std::string(request.head.path);
+  if (!policy::has_query_rules(request.rules())) {
+    if (request.head.has_query) target.append("?").append(request.head.query);
+    return target;
+  }
+  const std::size_t query = request.key.resource.find('?');
+  if (query != std::string_view::npos) target.append(request.key.resource.substr(query));
+  return target;
+}
+
+// No host holds a slash, and every path begins with one.
+bool spelled_as_keyed(std::string_view target, const policy::KeyParts& key) { return key.resource.substr(key.resource.find('/')) == target; }
 
 // Could what another instance fetched answer this request? Not where the client wants the origin's own word.
 bool may_be_shared(const Request& request) {
@@ -164,7 +176,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   }
 
   http::Fields fields;
-  const std::string target = target_as_keyed(request.key);
+  const std::string target = target_of(request);
   origin::OriginRequest ask;
   ask.method_name = "GET";                    // a HEAD too, for what it brings can be stored (`convert_head`)
   ask.method = http::Method::get;
@@ -251,6 +263,9 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   if (verdict.ok() && response.framing == http::Framing::length && response.content_length > most_bytes(request)) {
     verdict.storing = policy::Storing::too_large;
   }
+  // A redirect from one spelling to another would be a loop for who asks for the other, and an error in reading one is nobody else's.
+  const bool says_target = response.status == 200 || response.status == 206 || response.status == 203;
+  if (verdict.ok() && !says_target && !spelled_as_keyed(target, request.key)) verdict.storing = policy::Storing::spelling;
   store::FillPtr fill;
   if (verdict.ok()) {
     fill = worker.shared().store.begin_fill(response.framing == http::Framing::length ? response.content_length : 0);
@@ -261,7 +276,8 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     led.storing = verdict.storing;
     // An answer that replaces what is stored, and may not be stored itself, ends it (RFC 9111 §4.3.3); an error does not.
     const bool part = verdict.storing == policy::Storing::partial;
-    if (request.stored && !part && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
+    const bool of_another = part || verdict.storing == policy::Storing::spelling;
+    if (request.stored && !of_another && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, led.storing, times.response_time);
     if (worker.tier() != nullptr) worker.tier()->give_up(flight->parts());

@@ -81,7 +81,7 @@ Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& p
   if (config->routes.size() == 1) {
     const config::Route& route = config->routes.front();
     const bool any_host = route.hosts.empty() || (route.hosts.size() == 1 && route.hosts.front() == "*");
-    if (any_host && route.path_prefix == "/") snapshot->only_route = &route;
+    if (any_host && route.path == "/") snapshot->only_route = &route;
   }
   snapshot->config = std::move(config);
   return SnapshotPtr(std::move(snapshot));

@@ -51,6 +51,15 @@ TEST_CASE("of the routes of a host the longest path wins, and it ends at a segme
   }
 }
 
+TEST_CASE("a pattern takes whole paths, and comes before what paths start with") {
+  const Config config = with_routes({{{}, "/", 0, {}}, {{}, "/shop", 0, {}}, {{}, "*.php", 0, {}}, {{}, "/shop/*.php", 0, {}}, {{"a.example"}, "/", 0, {}}});
+  CHECK(found(config, "shop.example", "/index.php") == 2);
+  CHECK(found(config, "shop.example", "/shop/x.php") == 3);
+  CHECK(found(config, "shop.example", "/shop/x.php/more") == 1);
+  CHECK(found(config, "shop.example", "/php") == 0);
+  CHECK(found(config, "a.example", "/index.php") == 4);
+}
+
 TEST_CASE("a host that no route names has no route, unless one takes any host") {
   const Config named = with_routes({{{"shop.example"}, "/", 0, {}}});
   CHECK(found(named, "other.example", "/") == -1);

@@ -413,6 +413,55 @@ TEST_CASE("a HEAD whose GET may not be stored gets its head, and the next ones g
   CHECK(origin.requests_where([](const SeenRequest& request) { return request.method == "HEAD"; }) == 2);
 }
 
+TEST_CASE("equivalent spellings share an answer, and the origin gets the one that was asked (RFC 3986 §6.2.2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "equivalent_escapes = true"));
+  origin.on("GET", "/*").reply(200, {{"cache-control", "max-age=60"}}, "page");
+  CHECK(proxy.get("/caf%c3%a9/%28%41%29?q=%7e").body == "page");
+  CHECK(origin.last_request("/caf%c3%a9/%28%41%29?q=%7e").method == "GET");
+  for (const char* other : {"/caf%C3%A9/(A)?q=~", "/caf%c3%A9/%28A)?q=%7E"}) CHECK(is_hit(proxy.get(other)));
+  CHECK(origin.requests() == 1);
+  CHECK(proxy.purge(R"({"url": "http://shop.test/caf%C3%A9/(%41)?q=~"})").status == 200);
+  CHECK_FALSE(is_hit(proxy.get("/caf%c3%a9/%28%41%29?q=%7e")));
+}
+
+TEST_CASE("a redirect from one spelling to another is no loop for who asks for the other, and an error for one is nobody else's") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/%41").reply(301, {{"cache-control", "max-age=60"}, {"location", "/A"}});
+  origin.on("GET", "/%42").reply(404, {{"cache-control", "max-age=60"}}, "none");
+  origin.on("GET", "/A").reply(200, {{"cache-control", "max-age=60"}}, "page");
+  origin.on("GET", "/B").reply(200, {{"cache-control", "max-age=60"}}, "other");
+  CHECK(proxy.get("/%41").status == 301);
+  CHECK(cache_status(proxy.get("/%42")).get("detail") != "");
+  CHECK(proxy.get("/A").body == "page");
+  CHECK(proxy.get("/B").body == "other");
+  CHECK(is_hit(proxy.get("/%42")));
+}
+
+TEST_CASE("trust_head = false keeps what a GET brought from the HEAD of an application that knows none") {
+  for (const bool trusted : {true, false}) {
+    CAPTURE(trusted);
+    Origin origin;
+    const Proxy proxy(config_for(origin).add("route.cache", std::string("trust_head = ") + (trusted ? "true" : "false")));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=0, stale-if-error=600"}, {"etag", "\"1\""}}, "page");
+    origin.on("HEAD", "/a").reply(404, {{"cache-control", "no-store"}});
+    proxy.get("/a");
+    CHECK(proxy.request("HEAD", "/a").status == 404);
+    origin.on("GET", "/a").reset();
+    CHECK(proxy.get("/a").status == (trusted ? 502 : 200));
+  }
+}
+
+TEST_CASE("a route can be a pattern of paths, and say lifetimes by media type") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).route("path = \"*.pdf\"").add("route", "origin = \"app\"").add("route.cache", "enabled = false"));
+  origin.on("GET", "/*").reply(200, {{"cache-control", "max-age=60"}}, "x");
+  for (const char* path : {"/a", "/b/c.pdf"}) proxy.get(path);
+  CHECK(is_hit(proxy.get("/a")));
+  CHECK_FALSE(is_hit(proxy.get("/b/c.pdf")));
+}
+
 TEST_CASE("convert_head = false leaves HEAD as it is") {
   Origin origin;
   const Proxy proxy(config_for(origin).add("route.cache", "convert_head = false"));

@@ -71,6 +71,20 @@ TEST_CASE("equivalent spellings share a key, others do not (RFC 3986 §6.2.2, RF
   }
 }
 
+TEST_CASE("with equivalent_escapes what needs no escape makes one key with and without it (RFC 3986 §3.3, §3.4)") {
+  config::CacheRules rules;
+  rules.equivalent_escapes = true;
+  struct Row { std::string_view a, b; bool same; };
+  for (const Row& row : {Row{"shop/Milk_%28drink%29", "shop/Milk_(drink)", true}, Row{"shop/a%3Ab%40c%21", "shop/a:b@c!", true},
+                         Row{"shop/a%2fb", "shop/a/b", false}, Row{"shop/a%3fb", "shop/a?b", false}, Row{"shop/a%23b", "shop/a%23b", true},
+                         Row{"shop/x?t=%28a%29", "shop/x?t=(a)", true}, Row{"shop/x?t=a%26b", "shop/x?t=a&b", false},
+                         Row{"shop/x?t=a%3db", "shop/x?t=a=b", false}, Row{"shop/x?t=a%2bb", "shop/x?t=a+b", false}}) {
+    CAPTURE(row.a);
+    CHECK((key_of(row.a, rules) == key_of(row.b, rules)) == row.same);
+  }
+  CHECK(key_of("shop/%28") != key_of("shop/("));
+}
+
 TEST_CASE("scheme and port are in the key, not in the resource") {
   CHECK(key_of("shop/x", {}, "http") != key_of("shop/x", {}, "https"));
   CHECK(key_of("shop/x", {}, "https") == key_of("shop:443/x", {}, "https"));

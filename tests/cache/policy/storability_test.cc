@@ -254,6 +254,18 @@ TEST_CASE("Set-Cookie by the route's settings") {
   CHECK(judged(200, "Set-Cookie: a=b", rules).storing == Storing::set_cookie);
 }
 
+TEST_CASE("type_ttl: by the longest pattern of the media type, where the origin says nothing") {
+  config::CacheRules rules;
+  rules.default_ttl = Seconds{1};
+  rules.type_ttl = {{"image/*", Seconds{2}}, {"image/png", Seconds{3}}, {"*", Seconds{4}}};
+  CHECK(judged(200, "Content-Type: image/gif", rules).facts.lifetime == 2);
+  CHECK(judged(200, "Content-Type: Image/PNG; q=1", rules).facts.lifetime == 3);
+  CHECK(judged(200, "Content-Type: text/html", rules).facts.lifetime == 4);
+  CHECK(judged(200, "Content-Type: image/png\nCache-Control: max-age=9", rules).facts.lifetime == 9);
+  rules.type_ttl.erase("*");
+  CHECK(judged(200, "Content-Type: text/html", rules).facts.lifetime == 1);
+}
+
 TEST_CASE("the order of lifetimes: route's ttl, Cache-Control, Expires, status_ttl, default_ttl, heuristic") {
   CacheRules rules;
   rules.ttl = Seconds{1000};

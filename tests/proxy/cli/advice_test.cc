@@ -77,7 +77,7 @@ TEST_CASE("files without a lifetime get a route of their own; pages get a commen
   const std::string toml = advice(std::move(samples));
   const auto config = loaded(toml);
   REQUIRE(config->routes.size() == 2);
-  CHECK(config->routes[0].path_prefix == "/static");
+  CHECK(config->routes[0].path == "/static");
   CHECK(config->routes[0].cache.default_ttl == Seconds{600});
   CHECK_FALSE(config->routes[1].cache.default_ttl.has_value());
   CHECK(toml.find("#default_ttl") != std::string::npos);
