@@ -141,7 +141,7 @@ PurgeState purge_state(const store::StoredResponse& response, const purge::Log& 
   return state == PurgeState::valid && response.soft_purged() ? PurgeState::soft : state;
 }
 
-Variant describe(const store::StoredResponse& response, const purge::Log& log, const config::CacheRules& rules, WallSeconds now) {
+Variant describe(const store::StoredResponse& response, server::Server& server, const config::CacheRules& rules, WallSeconds now) {
   Variant variant;
   variant.marker = response.marker();
   if (variant.marker) variant.storing = std::string(response.head());
@@ -149,7 +149,7 @@ Variant describe(const store::StoredResponse& response, const purge::Log& log, c
   variant.facts = response.facts();
   variant.age = variant.facts.age(now);
   variant.ttl = variant.facts.ttl(now);
-  variant.purge = purge_state(response, log);
+  variant.purge = purge_state(response, server.purge_log());
   variant.tag_count = response.tags().size();
   variant.checked_at = response.checked_at();
   variant.body_bytes = response.body_bytes();
@@ -157,11 +157,8 @@ Variant describe(const store::StoredResponse& response, const purge::Log& log, c
   if (variant.marker) return variant;
   const http::Fields fields = fields_of_head(response.head());
   variant.lifetime_source = lifetime_source(variant.facts, fields, rules);
-  // The route's tags may be newer than the response, and the origin's own are kept as hashes alone.
-  for (std::string& tag : policy::tags_of(fields, rules)) {
-    const Hash128 hash = purge::tag_hash(tag);
-    const auto tags = response.tags();
-    if (std::find(tags.begin(), tags.end(), hash) != tags.end()) variant.tags.push_back(std::move(tag));
+  for (const Hash128& hash : response.tags()) {          // the response has hashes alone
+    if (std::optional<std::string> name = server.tag_names().name_of(hash)) variant.tags.push_back(std::move(*name));
   }
   for (const FieldId id : {FieldId::cache_control, FieldId::cdn_cache_control, FieldId::expires, FieldId::date, FieldId::etag,
                            FieldId::last_modified, FieldId::vary, FieldId::content_type, FieldId::content_encoding}) {
@@ -313,7 +310,7 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   const store::StoredPtr chosen = choose(variants, asked.head.fields, route->cache);
   for (const store::StoredPtr& variant : variants) {
     if (variant->form()) continue;             // it is told with its source
-    out.variants.push_back(describe(*variant, server.purge_log(), route->cache, now));
+    out.variants.push_back(describe(*variant, server, route->cache, now));
     out.variants.back().chosen = variant == chosen;
     if (variant == chosen) out.variants.back().sent_as = sent_as(*variant, asked.head.fields, route->cache);
     for (const store::StoredPtr& form : variants) {

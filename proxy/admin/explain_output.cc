@@ -139,8 +139,7 @@ void append_variant(std::string& out, const Variant& variant, std::size_t number
   if (variant.tag_count > 0) {
     const std::size_t unnamed = variant.tag_count - variant.tags.size();
     out += fmt::format("    Tags      {}{}\n", joined(variant.tags, " "),
-                       unnamed == 0 ? "" : fmt::format("{}{} of which only hashes are kept (`forward_tags` keeps the names)",
-                                                       variant.tags.empty() ? "" : ", and ", unnamed));
+                       unnamed == 0 ? "" : fmt::format("{}{} whose names came too long ago", variant.tags.empty() ? "" : ", and ", unnamed));
   }
   out += fmt::format("    Purges    {}, checked at position {}\n",
                      variant.purge == policy::PurgeState::valid  ? "none hits it"

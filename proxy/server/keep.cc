@@ -14,10 +14,13 @@
 namespace davenport::server {
 namespace {
 
-std::vector<Hash128> hashes_of(const std::vector<std::string>& tags) {
+std::vector<Hash128> hashes_of(Worker& worker, const std::vector<std::string>& tags) {
   std::vector<Hash128> hashes;
   hashes.reserve(tags.size());
-  for (const std::string& tag : tags) hashes.push_back(purge::tag_hash(tag));
+  for (const std::string& tag : tags) {
+    hashes.push_back(purge::tag_hash(tag));
+    worker.shared().tag_names.note(hashes.back(), tag);
+  }
   return hashes;
 }
 
@@ -82,7 +85,7 @@ std::uint64_t most_bytes(const Request& request) {
   return of_route != 0 ? std::min(of_route, of_store) : of_store;
 }
 
-std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http::ResponseHead& response, policy::StoreVerdict verdict,
+std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& request, const http::ResponseHead& response, policy::StoreVerdict verdict,
                                              WallSeconds received, std::string& private_lines) {
   const config::CacheRules& rules = request.rules();
   auto head = std::make_shared<FlightHead>();
@@ -94,7 +97,7 @@ std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http:
   head->codable = policy::codable(head->status, response.fields, rules.compression) == policy::Codable::yes;
   head->coding = policy::source_coding(response.fields);
   head->selector = policy::make_selector(response.fields, request.head.fields, rules, head->codable);
-  head->tags = hashes_of(policy::tags_of(response.fields, rules));
+  head->tags = hashes_of(worker, policy::tags_of(response.fields, rules));
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
   http::Fields fields;
@@ -177,7 +180,7 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   // Tags go out with the first answer only, where they are not kept: an update without any keeps those that are known.
   const bool brings_tags = std::any_of(update.fields.begin(), update.fields.end(),
                                        [&](const http::Field& field) { return policy::is_tag_field(field, request.rules()); });
-  const std::vector<Hash128> tags = brings_tags ? hashes_of(policy::tags_of(update.fields, request.rules()))
+  const std::vector<Hash128> tags = brings_tags ? hashes_of(worker, policy::tags_of(update.fields, request.rules()))
                                                 : std::vector<Hash128>(old->tags().begin(), old->tags().end());
   draft.tags = tags;
   draft.position = position;
@@ -215,7 +218,7 @@ std::unique_ptr<Keeper> keep_beside(Worker& worker, const Request& request, Flig
   store::FillPtr fill = worker.shared().store.begin_fill(length_known ? response.content_length : 0);
   if (fill == nullptr) return nullptr;
   std::string private_lines;
-  auto head = make_flight_head(request, response, std::move(verdict), received, private_lines);
+  auto head = make_flight_head(worker, request, response, std::move(verdict), received, private_lines);
   return std::make_unique<Keeper>(worker, Landing{std::move(flight), std::move(head), std::move(fill), request.rules().max_variants});
 }
 

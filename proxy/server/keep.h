@@ -25,7 +25,7 @@ struct Landing {
 std::uint64_t most_bytes(const Request& request);
 
 // The head as every follower may have it; what is this client's alone goes to `private_lines`.
-std::shared_ptr<FlightHead> make_flight_head(const Request& request, const http::ResponseHead& response, policy::StoreVerdict verdict,
+std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& request, const http::ResponseHead& response, policy::StoreVerdict verdict,
                                              WallSeconds received, std::string& private_lines);
 
 // The body is whole: into the store. Counts what became of it; `stored` is null where it could not be kept.

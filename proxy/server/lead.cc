@@ -289,7 +289,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     co_return std::move(led);
   }
 
-  auto flight_head = make_flight_head(request, response, std::move(verdict), times.response_time, led.private_lines);
+  auto flight_head = make_flight_head(worker, request, response, std::move(verdict), times.response_time, led.private_lines);
   flight_head->origin_status = (*head)->status;
   Landing landing{flight, std::move(flight_head), std::move(fill), rules.max_variants};
 

@@ -102,6 +102,7 @@ class ServerImpl final : public Server {
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return purge_log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
+  const purge::TagNames& tag_names() const override { return shared_.tag_names; }
   transform::Coder::Stats coding() const override { return coder_->stats(); }
   std::vector<const redis::Metrics*> redis_metrics() const override {
     std::vector<const redis::Metrics*> all;

@@ -9,6 +9,7 @@
 
 #include "cache/purge/log.h"
 #include "cache/purge/sweeper.h"
+#include "cache/purge/tag_names.h"
 #include "cache/redis/metrics.h"
 #include "cache/store/memory_store.h"
 #include "config/config.h"
@@ -42,6 +43,7 @@ class Server {
   virtual store::MemoryStore& store() = 0;                               // any
   virtual purge::Log& purge_log() = 0;                                   // any
   virtual purge::Sweeper& sweeper() = 0;                                 // any
+  virtual const purge::TagNames& tag_names() const = 0;                  // any
   virtual transform::Coder::Stats coding() const = 0;                    // any
   virtual std::vector<const observe::WorkerMetrics*> metrics() const = 0;   // any; valid while the server lives
   virtual std::vector<const redis::Metrics*> redis_metrics() const { return {}; }   // any; workers', then the log's; empty: no Redis

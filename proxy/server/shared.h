@@ -10,6 +10,7 @@
 
 #include "cache/purge/log.h"
 #include "cache/purge/sweeper.h"
+#include "cache/purge/tag_names.h"
 #include "cache/store/memory_store.h"
 #include "config/config.h"
 #include "proxy/server/flight.h"
@@ -63,6 +64,7 @@ struct Shared {
   ConnectionCount connections;
   HandshakeRate handshakes;
   std::atomic<bool> draining{false};
+  purge::TagNames tag_names{};
 };
 
 }  // namespace davenport::server

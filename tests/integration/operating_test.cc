@@ -245,6 +245,7 @@ TEST_CASE("explain says of a URL what is stored, how fresh it is, and what to ch
   proxy.get("/b");
   const std::string stored = proxy.explain("http://shop.test/a");
   CHECK(stored.find("x-color") != std::string::npos);
+  CHECK(stored.find("milk") != std::string::npos);          // its tag
   CHECK(stored.find("app") != std::string::npos);
   const RawResponse nothing = proxy.admin("GET", "/explain?url=http://shop.test/never-asked");
   CHECK(nothing.status == 200);

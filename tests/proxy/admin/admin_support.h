@@ -66,6 +66,7 @@ class FakeServer final : public server::Server {
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return log_; }
   purge::Sweeper& sweeper() override { return sweeper_; }
+  const purge::TagNames& tag_names() const override { return known_tags; }
   transform::Coder::Stats coding() const override { return coding_stats; }
   std::vector<const observe::WorkerMetrics*> metrics() const override { return {&workers[0], &workers[1]}; }
   std::vector<origin::ClusterState> origins() const override { return clusters; }
@@ -83,6 +84,7 @@ class FakeServer final : public server::Server {
   std::vector<origin::ClusterState> clusters;
   std::atomic<bool> is_draining{false};
   transform::Coder::Stats coding_stats;
+  purge::TagNames known_tags;
 
  private:
   purge::Sweeper::Walk held_walk() {
@@ -126,7 +128,10 @@ inline policy::Storing put(FakeServer& server, const std::string& target, const 
   const std::string selector = policy::make_selector(response.fields, request.fields, rules);
   const std::string head = answered.substr(0, answered.size() - 2);
   std::vector<Hash128> tags;
-  for (const std::string& tag : policy::tags_of(response.fields, rules)) tags.push_back(purge::tag_hash(tag));
+  for (const std::string& tag : policy::tags_of(response.fields, rules)) {
+    tags.push_back(purge::tag_hash(tag));
+    server.known_tags.note(tags.back(), tag);
+  }
   if (verdict.ok()) {
     draft.selector = selector;
     draft.head = head;

@@ -129,7 +129,7 @@ TEST_CASE("only tags that the response really has are named, and the others are 
   CHECK(butter.variants.at(0).tags == std::vector<std::string>{"new-since-the-reload"});
   CHECK(to_text(butter).find("Tags      new-since-the-reload\n") != std::string::npos);
   butter.variants[0].tag_count = 3;
-  CHECK(to_text(butter).find("new-since-the-reload, and 2 of which only hashes are kept") != std::string::npos);
+  CHECK(to_text(butter).find("new-since-the-reload, and 2 whose names came too long ago") != std::string::npos);
 }
 
 TEST_CASE("the source of a lifetime is named") {
