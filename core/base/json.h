@@ -24,7 +24,7 @@ struct JsonMember;
 struct JsonValue {
   using Array = std::vector<JsonValue>;
   using Object = std::vector<JsonMember>;      // in the order of the text; names are unique
-  std::variant<std::nullptr_t, bool, double, std::string, Array, Object> data = nullptr;
+  std::variant<std::nullptr_t, bool, double, std::string, Array, Object> data;
 
   const bool* boolean() const { return std::get_if<bool>(&data); }
   const std::string* string() const { return std::get_if<std::string>(&data); }

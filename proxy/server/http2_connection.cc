@@ -39,7 +39,7 @@ net::Task<bool> Http2Connection::run(std::string early) {
   if (worker_.shared().draining.load(std::memory_order_relaxed)) drain();
   bool open = turn(early);
   std::string().swap(early);
-  while (open && !broken_) {
+  while (open && !broken_ && !killed_) {
     if (stream_.maybe_readable()) {                    // it has said a lot: the others' turn first
       co_await net::yield(worker_.loop());
       open = turn({});

@@ -115,7 +115,8 @@ struct Http2Session::Callbacks {
         switch (frame->rst_stream.error_code) {
           case NGHTTP2_NO_ERROR:
           case NGHTTP2_CANCEL:
-          case NGHTTP2_INTERNAL_ERROR: break;
+          case NGHTTP2_INTERNAL_ERROR:
+          case NGHTTP2_REFUSED_STREAM: break;                           // nothing was done for it
           default: self(user).connection_.on_client_caused_reset();     // MadeYouReset
         }
         return 0;

@@ -19,10 +19,12 @@ Http2Stream::Http2Stream(Http2Connection& connection, std::int32_t id)
     : Client(connection.worker()),
       connection_(connection),
       id_(id),
-      output_(connection.worker().shared().store),
+      output_(connection.worker().make_output()),
       moved_(connection.worker().loop()),
       arrived_(connection.worker().loop()),
       moved_at_(connection.now()) {}
+
+Http2Stream::~Http2Stream() { worker().give_back(std::move(output_)); }
 
 void Http2Stream::start(std::unique_ptr<Request> request) {
   request_ = std::move(request);
@@ -31,6 +33,7 @@ void Http2Stream::start(std::unique_ptr<Request> request) {
     return;
   }
   worker().give_back(std::move(request_));             // reset before it began, or of a client that is being sent away
+  stop_reading();
   busy_ = false;
   connection_.story_ended(*this);
 }
@@ -47,7 +50,7 @@ void Http2Stream::say_heads() {
   thread_local std::string scratch;
   thread_local std::vector<http::Field> lines;
   while (!head_said_) {
-    const std::string_view head = output_.take_head(scratch);
+    const std::string_view head = output_->take_head(scratch);
     if (head.empty()) return;
     int status = http::read_answer_head(head, lines);
     if (status == 101) {                               // RFC 8441 §5: that the tunnel stands is said by a 200
@@ -64,7 +67,7 @@ void Http2Stream::say_heads() {
     for (const http::Field& line : lines) {
       if (iequals(line.name, "priority")) connection_.session().prioritize(id_, http::read_priority(line.value, priority));
     }
-    const bool whole = answer_ended_ && output_.empty() && trailers_out_.empty();
+    const bool whole = answer_ended_ && output_->empty() && trailers_out_.empty();
     connection_.session().respond(*this, status, lines, !whole);
   }
 }
@@ -75,14 +78,14 @@ bool Http2Stream::push() {
   say_heads();
   if (head_said_) connection_.session().resume(id_);
   connection_.flush();
-  if (output_.empty()) return true;
-  output_.settle();
+  if (output_->empty()) return true;
+  output_->settle();
   return false;
 }
 
 net::Task<bool> Http2Stream::drain() {
   static_cast<void>(push());
-  while (!gone_ && !output_.empty()) static_cast<void>(co_await moved_.wait(SteadyTime::max()));
+  while (!gone_ && !output_->empty()) static_cast<void>(co_await moved_.wait(SteadyTime::max()));
   if (gone_) worker().metrics().clients_gone.add();
   co_return !gone_;
 }
@@ -100,7 +103,7 @@ void Http2Stream::finish_uncleanly() {
   static_cast<void>(push());                           // what was sent so far still goes out, then the reset
   connection_.session().reset(id_, Http2Error::internal);
   gone_ = true;
-  output_.clear();
+  output_->clear();
   connection_.flush();
 }
 
@@ -112,15 +115,15 @@ void Http2Stream::send_trailers(const http::Fields& fields) {
 }
 
 void Http2Stream::give(std::size_t bytes, Output& into) {
-  output_.hand_over(bytes, into);
+  output_->hand_over(bytes, into);
   moved_at_ = connection_.now();
-  if (output_.empty()) connection_.awake(*this, moved_);
+  if (output_->empty()) connection_.awake(*this, moved_);
 }
 
 void Http2Stream::leave() {
-  if (gone_ || (answer_ended_ && output_.empty())) return;
+  if (gone_ || (answer_ended_ && output_->empty())) return;
   gone_ = true;
-  output_.clear();
+  output_->clear();
   if (arrived_.waiting()) arrived_.notify();
   if (moved_.waiting()) moved_.notify();
   if (exchange_ != nullptr) exchange_->abandon();
@@ -205,7 +208,7 @@ net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& orig
     if (got.status == net::Io::Status::end) break;
     failed = got.status == net::Io::Status::error;
     if (failed) break;
-    self.output_.borrowed(std::string_view(bytes).substr(0, got.bytes));
+    self.output_->borrowed(std::string_view(bytes).substr(0, got.bytes));
     if (self.push()) continue;
     const bool drained = co_await self.drain();
     failed = !drained;
@@ -218,7 +221,7 @@ net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& orig
 }
 
 net::Task<void> Http2Stream::tunnel(net::StreamPtr origin, std::string leftover, Millis idle) {
-  output_.text(leftover);
+  output_->text(leftover);
   const bool drained = co_await drain();
   if (!drained) co_return;
   tunnel_ = origin.get();

@@ -26,10 +26,11 @@ class Http2Connection;
 class Http2Stream final : public Client {
  public:
   Http2Stream(Http2Connection& connection, std::int32_t id);
+  ~Http2Stream() override;
   std::int32_t id() const { return id_; }
 
   // For the story:
-  Output& output() override { return output_; }
+  Output& output() override { return *output_; }
   bool push() override;
   net::Task<bool> drain() override;
   net::Task<void> finish() override;
@@ -59,7 +60,7 @@ class Http2Stream final : public Client {
   bool answer_ended() const { return answer_ended_; }
   bool body_ended() const { return body_ended_; }
   const http::Fields& trailers_out() const { return trailers_out_; }
-  bool stalled_since(SteadyTime time) const { return !output_.empty() && moved_at_ < time; }
+  bool stalled_since(SteadyTime time) const { return !output_->empty() && moved_at_ < time; }
   bool busy() const { return busy_; }
 
   // For the body's reader:
@@ -81,7 +82,7 @@ class Http2Stream final : public Client {
 
   Http2Connection& connection_;
   const std::int32_t id_;
-  Output output_;
+  std::unique_ptr<Output> output_;                      // the worker's, with the room it has taken
   std::unique_ptr<Request> request_;
   std::string inbox_;                                   // of the request's body: here and not yet taken
   http::Fields trailers_in_, trailers_out_;

@@ -1,5 +1,7 @@
 #include "proxy/server/lead.h"
 
+#include <algorithm>
+
 #include "cache/policy/storability.h"
 #include "cache/policy/validate.h"
 #include "core/base/log.h"
@@ -15,6 +17,7 @@ namespace davenport::server {
 namespace {
 
 constexpr Millis kWindowWait{30'000};     // how long a body that outgrew the store waits for its slowest reader
+constexpr Millis kRoomWait{20};           // … and looks for room in a store that is full
 
 // The body is whole: into the store, and on to all who follow.
 void land(Worker& worker, const Landing& landing) {
@@ -71,7 +74,10 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
       }
       placed = held < window_bytes && flight.append(bytes);
       if (placed) break;
-      const net::Wake wake = co_await room.wait(deadline);
+      // Where nothing is held, it is the store that has no room, and nobody tells when it has some again.
+      const SteadyTime now = worker.loop().now();
+      const net::Wake wake = co_await room.wait(held == 0 ? std::min(deadline, now + kRoomWait) : deadline);
+      if (wake == net::Wake::timeout && worker.loop().now() < deadline) continue;
       if (wake != net::Wake::notified) {
         flight.fail({origin::FailureKind::cancelled, "its readers take nothing", false});
         flight.set_leader_waiting(nullptr, nullptr);

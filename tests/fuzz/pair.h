@@ -17,6 +17,7 @@
 #include "core/http/parser.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/worker.h"
+#include "proxy/transform/coder.h"
 
 namespace davenport::fuzz {
 
@@ -77,6 +78,7 @@ class Pair {
   store::MemoryStore store_;
   purge::EmbeddedLog log_;
   purge::Sweeper sweeper_;
+  transform::Coder coder_;                         // idle: settings() ask for no codings
   server::Shared shared_;
   std::unique_ptr<server::Worker> worker_;
   std::array<Client, kClients> clients_;

@@ -5,7 +5,7 @@ set -eu
 build=$1 seconds=$2
 shift 2
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -gt 0 ] || set -- request response chunked directives structured dates ranges uri proxy_protocol config redis_record pair
+[ $# -gt 0 ] || set -- request response chunked directives structured dates ranges uri proxy_protocol config redis_record pair http2
 mkdir -p "$build/findings"
 failed=0
 for target in "$@"; do

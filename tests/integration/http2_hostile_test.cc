@@ -170,6 +170,12 @@ TEST_CASE("the limits of HTTP/1.1 hold: 414, 431, 413") {
   const std::uint32_t unknown = client.open(with({}), false);
   client.send_body(unknown, std::string(2'000, 'x'), false);
   CHECK(client.await(unknown).status == 413);
+  for (int i = 0; i < 40; ++i) {                       // what nobody wants is given back to the connection's window
+    const std::uint32_t stream = client.open(with({{"content-length", "60000"}}), false);
+    for (int piece = 0; piece < 4; ++piece) client.send(Frame{Frame::data, piece == 3 ? Frame::kEndStream : std::uint8_t{0}, stream, std::string(15'000, 'x')});
+    CHECK(client.await(stream).status == 413);
+  }
+  CHECK(client.goaway() == std::nullopt);
   CHECK(client.get("/well").body == "well");
 }
 
