@@ -4,7 +4,7 @@
     python3 bench/compare --rows hit-1k,pass --servers floor,davenport,haproxy --rounds 9
     python3 bench/compare --quick                         one short round, to see that all works
 
-Rows: hit-1k hit-16k hit-256k pipeline zipf cond pass miss two object idle, and of Davenport alone: syscalls latency replay shop.
+Rows: hit-1k hit-16k hit-256k pipeline zipf cond pass miss tls-1k tls-16k h2-1k h2-16k two object idle, and of Davenport alone: syscalls latency replay shop.
 One worker is pinned to core 0; wrk, with 64 connections, and the origin to core 1. CPU is that of all threads of the server, from
 /proc/PID/task/*/schedstat. Servers take turns within a round, and the median over the rounds is shown.
 """
@@ -43,6 +43,12 @@ class Run:
         self.build = build
         self.folder = tempfile.mkdtemp(prefix="davenport-bench-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         os.chmod(self.folder, 0o755)
+        self.certificate = os.path.join(self.folder, "bench.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=bench.test",
+                        "-keyout", self.certificate, "-out", self.certificate + ".crt"], check=True, capture_output=True)
+        with open(self.certificate, "a") as file, open(self.certificate + ".crt") as certificate:
+            file.write(certificate.read())
+        os.chmod(self.certificate, 0o644)
         self.headers, self.next_unique, self.files = {}, 0, None
         requests = load.zipf_requests()
         self.zipf = sorted(set(requests))

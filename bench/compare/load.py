@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import resource
 import socket
 import subprocess
@@ -65,13 +66,13 @@ def zipf_requests(keys=10_000, exponent=0.9, count=50_000):
     return [zipf_path(key) for key in draw.choices(range(keys), weights, k=count)]
 
 
-def wrk(run, port, path, script="", headers=(), seconds=2.0, connections=64, cores="1", threads=1):
+def wrk(run, port, path, script="", headers=(), seconds=2.0, connections=64, cores="1", threads=1, scheme="http"):
     """One run of wrk: its figures, and how busy it was itself."""
     name = os.path.join(run.folder, "wrk.lua")
     with open(name, "w") as file:
         file.write(script + DONE)
     command = ["taskset", "-c", cores, "wrk", f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}", "-s", name,
-               *(part for header in headers for part in ("-H", header)), f"http://127.0.0.1:{port}{path}"]
+               *(part for header in headers for part in ("-H", header)), f"{scheme}://127.0.0.1:{port}{path}"]
     before = children_cpu()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     lines = [line for line in done.stdout.split("\n") if line.startswith("RESULT ")]
@@ -81,6 +82,21 @@ def wrk(run, port, path, script="", headers=(), seconds=2.0, connections=64, cor
     result["seconds"] = result["us"] / 1e6
     result["cpu_s"] = children_cpu() - before
     return result
+
+
+def h2load(run, port, path, seconds=2.0, once=False, connections=16, streams=32, cores="1"):
+    """One run of h2load with HTTP/2 in clear, for a time or a single request; it tells no percentiles."""
+    much = ["-n1", "-c1", "-m1"] if once else [f"-D{max(1, round(seconds))}", f"-c{connections}", f"-m{streams}"]
+    command = ["taskset", "-c", cores, "h2load", *much, "-t1", "-H", ":authority: bench.test",
+               f"http://127.0.0.1:{port}{path}"]
+    before = children_cpu()
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    done = re.search(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed", text)
+    size, span = re.search(r"\((\d+)\) data", text), re.search(r"finished in ([\d.]+)(us|ms|s)", text)
+    if not (done and size and span):
+        raise RuntimeError(f"h2load failed: {text[-500:]}")
+    return {"requests": int(done[1]), "errors": int(done[2]), "bytes": int(size[1]), "p50": 0.0, "p99": 0.0,
+            "seconds": float(span[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[span[2]], "cpu_s": children_cpu() - before}
 
 
 def children_cpu():

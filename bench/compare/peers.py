@@ -4,9 +4,11 @@ import contextlib
 import http.client
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -21,9 +23,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def fetch(port, path, headers=None):
-    """(status, fields in lower case, body) of one GET."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+def fetch(port, path, headers=None, tls=False):
+    """(status, fields in lower case, body) of one GET; over TLS whatever the certificate."""
+    if tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=ssl._create_unverified_context())
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request("GET", path, headers={"Host": "bench.test", **(headers or {})})
         answer = connection.getresponse()
@@ -42,7 +47,7 @@ class Server:
 
     def __init__(self, run, workers=1, cores="0", store_mib=STORE_MIB):
         self.run, self.workers, self.cores, self.store_mib = run, workers, cores, store_mib
-        self.port = free_port()
+        self.port, self.tls_port, self.h2_port = free_port(), free_port(), free_port()
         self.folder = os.path.join(run.folder, f"{self.name}-{self.port}")
         self.process = None
 
@@ -128,15 +133,17 @@ def first_line(*command):
 
 class Floor(Server):
     name = "floor"
-    note = "bench/floor.cc: raw epoll, one read and one writev"
-    cannot = {"pass": "asks no origin", "miss": "asks no origin", "object": "stores nothing"}
+    note = "bench/floor.cc: raw epoll, one read and one writev; with TLS bench/floor_tls.cc"
+    cannot = {"pass": "asks no origin", "miss": "asks no origin", "object": "stores nothing", "h2-1k": "speaks no HTTP/2",
+              "h2-16k": "speaks no HTTP/2"}
 
     @classmethod
     def missing(cls):
         return None
 
     def command(self):
-        return [self.run.program("bench/bench_floor"), str(self.port), str(self.workers)]
+        secure = [self.run.program("bench/bench_floor_tls"), str(self.tls_port), self.run.certificate]
+        return ["sh", "-c", f"{shlex.join(secure)} & exec \"$0\" \"$@\"", self.run.program("bench/bench_floor"), str(self.port), str(self.workers)]
 
 
 class Davenport(Server):
@@ -148,7 +155,14 @@ class Davenport(Server):
 
     def config(self):
         return f"""workers = {self.workers}
-listen = ["127.0.0.1:{self.port}"]
+[[listen]]
+address = "127.0.0.1:{self.port}"
+[[listen]]
+address = "127.0.0.1:{self.h2_port}"
+[[listen]]
+address = "127.0.0.1:{self.tls_port}"
+[listen.tls]
+certificates = [{{ certificate = "{self.run.certificate}", key = "{self.run.certificate}" }}]
 [cache]
 memory = "{self.store_mib}MiB"
 [admin]
@@ -196,7 +210,8 @@ http {{
   map $http_x_tell $tell {{ default $upstream_cache_status; "" ""; }}
   upstream origin {{ server 127.0.0.1:{self.run.origin_port}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{self.port} reuseport backlog=4096;
+    listen 127.0.0.1:{self.port} reuseport backlog=4096; listen 127.0.0.1:{self.h2_port} http2; listen 127.0.0.1:{self.tls_port} ssl;
+    http2_max_requests 1000000000; ssl_certificate {self.run.certificate}; ssl_certificate_key {self.run.certificate}; ssl_protocols TLSv1.3;
     location / {{ proxy_pass http://origin; proxy_cache bench; proxy_cache_key $uri; add_header X-Cache $tell; }}
     location /pass/ {{ proxy_pass http://origin; }}
   }}
@@ -244,6 +259,8 @@ cache bench
   max-age 86400
 frontend in
   bind 127.0.0.1:{self.port} backlog 4096
+  bind 127.0.0.1:{self.h2_port} proto h2
+  bind 127.0.0.1:{self.tls_port} ssl crt {self.run.certificate} alpn http/1.1
   use_backend passed if {{ path_beg /pass/ }}
   default_backend cached
 backend cached
@@ -269,6 +286,7 @@ VARNISH_LOG = ("Begin End Link SessOpen SessClose HitPass HitMiss Hit Timestamp 
 class Varnish(Server):
     program = "varnishd"
     name = "Varnish"
+    cannot = {"tls-1k": "speaks no TLS", "tls-16k": "speaks no TLS"}
     note = "malloc storage, nothing written to its shared log"
 
     @classmethod
@@ -281,7 +299,7 @@ backend default {{ .host = "127.0.0.1"; .port = "{self.run.origin_port}"; }}
 sub vcl_recv {{ if (req.url ~ "^/pass/") {{ return (pass); }} return (hash); }}
 sub vcl_backend_response {{ set beresp.grace = 0s; set beresp.keep = 0s; }}
 """)
-        return ["varnishd", "-F", "-n", os.path.join(self.folder, "run"), "-a", f"127.0.0.1:{self.port}", "-f", vcl,
+        return ["varnishd", "-F", "-n", os.path.join(self.folder, "run"), "-a", f"127.0.0.1:{self.port}", "-a", f"127.0.0.1:{self.h2_port}", "-p", "feature=+http2", "-f", vcl,
                 "-s", f"malloc,{self.store_mib}m", "-T", "none", "-p", "vsl_mask=" + ",".join("-" + tag for tag in VARNISH_LOG), "-p", "thread_pools=1",
                 "-p", "thread_pool_min=200", "-p", "thread_pool_max=2000", "-p", "timeout_idle=600", "-p", "listen_depth=4096"]
 
@@ -292,6 +310,7 @@ sub vcl_backend_response {{ set beresp.grace = 0s; set beresp.keep = 0s; }}
 class TrafficServer(Server):
     program = "traffic_server"
     name = "ATS"
+    cannot = {"h2-1k": "speaks HTTP/2 over TLS alone", "h2-16k": "speaks HTTP/2 over TLS alone"}
     note = "RAM cache of 1 GiB before a cache file on tmpfs"
 
     @classmethod
@@ -304,12 +323,13 @@ class TrafficServer(Server):
             os.makedirs(folder)
         for name in ("ip_allow.yaml", "logging.yaml", "sni.yaml", "strategies.yaml"):
             shutil.copy(os.path.join("/etc/trafficserver", name), folders["etc"])
-        for name in ("plugin", "ssl_multicert", "hosting", "volume", "cache", "parent", "socks", "splitdns"):
+        self.write("etc/ssl_multicert.config", f"dest_ip=* ssl_cert_name={self.run.certificate}\n")
+        for name in ("plugin", "hosting", "volume", "cache", "parent", "socks", "splitdns"):
             self.write(f"etc/{name}.config", "")
         self.write("etc/remap.config", f"map / http://127.0.0.1:{self.run.origin_port}/\n")
         self.write("etc/storage.config", f"{folders['cache']} {2 * self.store_mib}M\n")
         self.write("etc/records.config", "".join(f"CONFIG proxy.config.{line}\n" for line in (
-            f"http.server_ports STRING {self.port}:ip-in=127.0.0.1",
+            f"http.server_ports STRING {self.port}:ip-in=127.0.0.1 {self.tls_port}:ssl:ip-in=127.0.0.1:proto=http",
             "exec_thread.autoconfig INT 0", f"exec_thread.limit INT {self.workers}", "accept_threads INT 0",
             "task_threads INT 1", "cache.threads_per_disk INT 1", "log.logging_enabled INT 0",
             f"cache.ram_cache.size INT {self.store_mib << 20}", "cache.ram_cache_cutoff INT 4194304",
@@ -358,6 +378,8 @@ class H2o(Server):
         return ["h2o", "-c", self.write("h2o.conf", f"""
 num-threads: {self.workers}
 listen: {{ host: 127.0.0.1, port: {self.port} }}
+listen: {{ host: 127.0.0.1, port: {self.h2_port} }}
+listen: {{ host: 127.0.0.1, port: {self.tls_port}, ssl: {{ certificate-file: {self.run.certificate}, key-file: {self.run.certificate}, minimum-version: TLSv1.3 }} }}
 http1-request-timeout: 600
 max-connections: 20000
 file.send-gzip: OFF

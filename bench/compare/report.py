@@ -70,8 +70,8 @@ def lines_of(row, types, results):
         if memory:
             out.append([server.name, f"{cell.us:,.0f}", ratio(peer)])
             continue
-        line = [server.name, f"{cell.us:.2f}", ratio("floor"), ratio(peer), f"{cell.rps:,.0f}", f"{cell.p50 / 1000:.2f}",
-                f"{cell.p99 / 1000:.2f}", cell.bottleneck]
+        line = [server.name, f"{cell.us:.2f}", ratio("floor"), ratio(peer), f"{cell.rps:,.0f}", f"{cell.p50 / 1000:.2f}" if cell.p50 else "-",
+                f"{cell.p99 / 1000:.2f}" if cell.p99 else "-", cell.bottleneck]
         if row.kind == "two":
             one = results.get(row.key + "-one", {}).get(server.name)
             line += [f"{one.us:.2f}", f"{(cell.us / one.us - 1) * 100:+.1f} %"] if one else ["-", "-"]

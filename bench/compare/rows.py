@@ -33,6 +33,7 @@ class Row:
     unique: bool = False
     conditional: bool = False
     store_mib: int = 0               # a server of its own with such a store, filled before it is measured
+    protocol: str = "http"           # or tls (HTTP/1.1 over TLS 1.3), h2 (in clear)
     targets: tuple = ()              # (text, function of {server: value} → bool or None)
 
 
@@ -65,6 +66,10 @@ ROWS = [
     Row("cond", "304 to If-None-Match", "/cond/1k/hot", conditional=True),
     Row("pass", "Pass: 1 KiB, no-store", "/pass/1k/hot", expect="forward", targets=(not_above("nginx", "HAProxy"),)),
     Row("miss", "Miss: unique 4 KiB, into a full store of 256 MiB", "/hit/4k/", expect="forward", unique=True, store_mib=256, targets=(not_above("HAProxy"),)),
+    Row("tls-1k", "Hot hit over TLS 1.3, 1 KiB", "/hit/1k/hot", protocol="tls", targets=(of_floor(1.2),)),
+    Row("tls-16k", "Hot hit over TLS 1.3, 16 KiB", "/hit/16k/hot", protocol="tls", targets=(not_above("h2o"),)),
+    Row("h2-1k", "Hot hit over HTTP/2, 1 KiB: 16 connections of 32 streams", "/hit/1k/hot", protocol="h2", targets=(below("HAProxy"),)),
+    Row("h2-16k", "Hot hit over HTTP/2, 16 KiB: 16 connections of 32 streams", "/hit/16k/hot", protocol="h2", targets=(below("HAProxy"),)),
     Row("two", "Hot hit, 1 KiB, two workers", "/hit/1k/hot", kind="two"),
     Row("object", "Bytes an object: 100,000 of 1 KiB", kind="object", targets=(at_most(1400, "bytes"),)),
     Row("idle", "Bytes an idle connection: 5,000 of them", kind="idle", targets=(at_most(600, "bytes"),)),
@@ -123,6 +128,10 @@ def prepare(run, server, row):
                 raise Check(f"filling went wrong: {filled}")
     if row.expect == "hit":
         peers.fetch(server.port, sample_path(row))
+        if row.protocol == "tls":
+            peers.fetch(server.tls_port, sample_path(row), tls=True)
+        if row.protocol == "h2":
+            load.h2load(run, server.h2_port, sample_path(row), once=True)
         time.sleep(0.05)
     fields = check_answer(server, sample_path(row), want_hit=row.expect == "hit")
     if not row.conditional:
@@ -151,6 +160,10 @@ def measure_wrk(run, server, row, seconds, cores="1", threads=1):
         # Not wrk: it waits for the body that a 304 with a Content-Length seems to announce, and HAProxy sends such.
         result = load.client(run, server.port, row.path, cores=cores, seconds=seconds, header=headers[0] if headers else "X-A: b")
         result["errors"] += result["requests"] - result["statuses"].get("304", 0)
+    elif row.protocol == "h2":
+        result = load.h2load(run, server.h2_port, row.path, seconds, cores=cores)
+    elif row.protocol == "tls":
+        result = load.wrk(run, server.tls_port, row.path, "", ["Host: bench.test"], seconds, cores=cores, scheme="https")
     else:
         result = load.wrk(run, server.port, row.path, script_of(run, row), ["Host: bench.test", *headers], seconds, cores=cores,
                           threads=threads)
