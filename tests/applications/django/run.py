@@ -4,7 +4,6 @@ editors and operator rely on. Needs python3-django and gunicorn.
 
     tests/applications/django/run.py BUILD_DIR
 """
-import collections
 import json
 import os
 import re
@@ -13,14 +12,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
-from visit import TREE, Proxy, Visitor, check, failures, free_port, together, wait_until  # noqa: E402
+import checks  # noqa: E402
+from visit import TREE, Proxy, Visitor, check, failures, free_port, wait_until  # noqa: E402
 
 POSTS = 100
 PICTURE = bytes(range(256)) * 64
@@ -59,9 +57,18 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
             env=env, stdout=subprocess.DEVNULL, stderr=(self.work / "app.log").open("a"), start_new_session=True)
         wait_until("the site", lambda: Visitor(self.port).get("/stats/").status == 200)
 
-    def stop_app(self, how=signal.SIGTERM):
-        os.killpg(self.app.pid, how)
+    def freeze(self):
+        os.killpg(self.app.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.killpg(self.app.pid, signal.SIGCONT)
+
+    def kill(self):
+        os.killpg(self.app.pid, signal.SIGKILL)
         self.app.wait(20)
+
+    def start_again(self):
+        self.start_app()
 
     def start_proxy(self):
         self.proxy = Proxy(self.build, self.work, "django.toml", {
@@ -85,16 +92,6 @@ Post.objects.bulk_create([Post(pk=n, title=f"Post {{n}}", body="text " * 200, pi
             shutil.rmtree(self.work)
         else:
             print(f"logs and configuration: {self.work}")
-
-
-def anonymous_pages(site):
-    for path in ("/", "/post/1/", "/media/posts/picture.png"):
-        visitor = Visitor(site.proxy.port)
-        visitor.get(path)
-        second = visitor.get(path)
-        check(f"{path} comes from the cache from the second request on", second.hit, second.fields["Cache-Status"])
-        analytics = Visitor(site.proxy.port, {"_ga": "GA1.2.3", "theme": "dark"}).get(path)
-        check(f"{path} also for a visitor with analytics cookies", analytics.hit, analytics.fields["Cache-Status"])
 
 
 def private_pages(site):
@@ -144,97 +141,29 @@ def forms(site):
     check("and shown", "Changed in the admin" in Visitor(site.proxy.port).get("/post/6/").text)
 
 
-def edits_under_load(site):
-    stop = threading.Event()
-
-    def read_on():
-        reader = Visitor(site.proxy.port)
-        while not stop.is_set():
-            reader.get("/post/7/")
-
-    readers = [threading.Thread(target=read_on) for _ in range(8)]
-    for reader in readers:
-        reader.start()
+def edit_in_admin(site):
     editor = Visitor(site.proxy.port)
     editor.log_in("bob")
-    late = []
-    for edit in range(1, 51):
-        render_runs = edit % 5 == 0
-        if render_runs:                # the old page's render is still running when the purge comes
-            site.slow(0.6)
-            before = site.renders("/post/7/")
-            site.proxy.purge_all()
-            wait_until("a render of the old page", lambda: site.renders("/post/7/") > before, 5)
-        answer = editor.submit("/admin/blog/post/7/change/", {"title": f"Edit {edit}", "body": "text", "version": str(edit), "_save": "Save"})
+
+    def edit(number):
+        answer = editor.submit("/admin/blog/post/7/change/", {"title": f"Edit {number}", "body": "text", "version": str(number), "_save": "Save"})
         assert answer.status == 302, answer.text[:500]
-        site.slow(0)
-        end = time.monotonic() + 2
-        shown = False
-        while not shown and time.monotonic() < end:
-            shown = f"<h1>Edit {edit}</h1>" in Visitor(site.proxy.port).get("/post/7/").text
-        # And from now on for good: a slow render of the old page must not come back.
-        time.sleep(0.7 if render_runs else 0)
-        if not shown or f"<h1>Edit {edit}</h1>" not in Visitor(site.proxy.port).get("/post/7/").text:
-            late.append(edit)
-    stop.set()
-    for reader in readers:
-        reader.join()
-    check("50 of 50 edits show within 2 s and stay, 10 of them with the old page's render still running", not late, late)
+    return edit
 
 
-def crawl(site):
-    todo, seen, different, set_cookies = ["/"], {"/"}, [], collections.Counter()
-    straight, through = Visitor(site.port), Visitor(site.proxy.port)
-    while todo:
-        path = todo.pop()
-        a, b = straight.get(path), through.get(path)
-        straight.cookies.clear()
-        through.cookies.clear()
-        for line in b.fields.get_all("Set-Cookie") or []:
-            set_cookies[line.split(";")[0]] += 1
-        strip = lambda body: re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", body)
-        if a.status != b.status or strip(a.body) != strip(b.body):
-            different.append(path)
-        for link in re.findall(r'(?:href|src)="(/[^"#]*)"', a.text if "text/html" in (a.fields["Content-Type"] or "") else ""):
-            if link not in seen and "logout" not in link and not link.startswith("/admin"):
-                seen.add(link)
-                todo.append(link)
-    check(f"a crawl of {len(seen)} links gives the same bodies as the site itself", len(seen) > 2 * POSTS and not different, different[:3])
-    check("no Set-Cookie reaches two clients", all(count == 1 for count in set_cookies.values()), set_cookies.most_common(2))
+def without_tokens(body):
+    return re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", body)
 
 
-def stampede(site):
-    site.proxy.purge_all()
-    before = site.renders("/post/8/")
-    answers, _ = together(site.proxy.port, "/post/8/", 200)
-    check("200 simultaneous cold requests cost one render", site.renders("/post/8/") - before == 1, site.renders("/post/8/") - before)
-    check("and all get the page", all(answer.status == 200 for answer in answers))
-    together(site.proxy.port, "/random/", 1)
-    direct = min(together(site.port, "/random/", 60)[1] for _ in range(3))
-    proxied = min(together(site.proxy.port, "/random/", 60)[1] for _ in range(3))
-    check(f"60 requests of an uncacheable page are no slower than without ({proxied:.2f} s, {direct:.2f} s)", proxied < 1.5 * direct + 0.2)
-
-
-def dead_and_frozen(site):
-    fresh = Visitor(site.proxy.port)
-    fresh.get("/post/9/")
-    os.killpg(site.app.pid, signal.SIGSTOP)
-    answer = fresh.get("/post/9/")
-    check("with the site frozen, fresh pages come at once", answer.status == 200 and answer.seconds < 0.2, f"{answer.status} {answer.seconds:.2f} s")
-    site.proxy.purge_all(soft=True)
-    answer = fresh.get("/post/9/")
-    check("… stale ones too", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy.port).get("/random/", timeout=30)
-    check("… the rest is a clear 5xx within its budget", answer.status == 504 and answer.seconds < 8, f"{answer.status} {answer.seconds:.2f} s")
-    os.killpg(site.app.pid, signal.SIGCONT)
-    site.stop_app(signal.SIGKILL)
-    answer = fresh.get("/post/9/")
-    check("with the site dead, what is stored still comes", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy.port).get("/random/")
-    check("… the rest is a clear 5xx at once", answer.status in (502, 503) and answer.seconds < 5, f"{answer.status} {answer.seconds:.2f} s")
-    site.start_app()
-    wait_until("the site behind Davenport", lambda: Visitor(site.proxy.port).get("/random/").status == 200)
-    check("and all recovers by itself", Visitor(site.proxy.port).get("/post/10/").status == 200)
+PARTS = {
+    "anonymous pages": lambda site: checks.anonymous_pages(site, ("/", "/post/1/", "/media/posts/picture.png"), {"_ga": "GA1.2.3", "theme": "dark"}),
+    "private pages": private_pages,
+    "forms": forms,
+    "edits under load": lambda site: checks.edits_under_load(site, "/post/7/", edit_in_admin(site), lambda n: f"<h1>Edit {n}</h1>", 0.6, 8),
+    "crawl": lambda site: checks.crawl(site, 2 * POSTS, ("/admin", "/logout"), without_tokens),
+    "stampede": lambda site: checks.stampede(site, "/post/8/", "/random/"),
+    "dead and frozen": lambda site: checks.dead_and_frozen(site, "/post/9/", "/post/10/", "/random/", 3),
+}
 
 
 def main():
@@ -245,8 +174,8 @@ def main():
         site.fill()
         site.start_proxy()
         site.start_app()
-        for part in (anonymous_pages, private_pages, forms, edits_under_load, crawl, stampede, dead_and_frozen):
-            print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
+        for name, part in PARTS.items():
+            print(f"-- {name}", flush=True)
             part(site)
     finally:
         site.stop()

@@ -4,8 +4,6 @@ directory of its own, fills it, then checks what its visitors, editors and opera
 
     tests/applications/wordpress/run.py BUILD_DIR
 """
-import collections
-import html
 import os
 import re
 import shutil
@@ -13,8 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import urllib.parse
 import xmlrpc.client
 import zlib
@@ -23,8 +19,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
+import checks  # noqa: E402
 from browser import browse  # noqa: E402
-from visit import HOST, TREE, Proxy, Visitor, check, failures, free_port, together, wait_until  # noqa: E402
+from visit import HOST, TREE, Proxy, Visitor, check, failures, free_port, wait_until  # noqa: E402
 
 FPM = next(iter(sorted(Path("/usr/sbin").glob("php-fpm*"))), None)
 
@@ -122,9 +119,19 @@ class Site:
         self.start("nginx", "nginx", "-c", self.work / "nginx.conf", "-p", self.work)
         wait_until("WordPress", lambda: Visitor(self.port).get("/post-1/").status == 200, 60)
 
-    def signal(self, number, *names):
-        for name in names:
-            os.killpg(self.processes[name].pid, number)
+    def freeze(self):
+        os.killpg(self.processes["fpm"].pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.killpg(self.processes["fpm"].pid, signal.SIGCONT)
+
+    def kill(self):
+        for name in ("fpm", "nginx"):
+            os.killpg(self.processes[name].pid, signal.SIGKILL)
+            self.processes[name].wait(10)
+
+    def start_again(self):
+        self.start_web()
 
     def renders(self, path):
         return (self.work / "renders").read_text().split("\n").count(path)
@@ -161,22 +168,9 @@ def call(site, method, *parameters):
     return Visitor(site.proxy.port).ask("POST", "/xmlrpc.php", body, {"Content-Type": "text/xml"}, timeout=60)
 
 
-def edit(site, post, title):
-    return call(site, "wp.editPost", post, {"post_title": title})
-
-
 def post_id(site, number):
     page = Visitor(site.port).get(f"/post-{number}/").text
     return int(re.search(r"postid-(\d+)", page).group(1))
-
-
-def anonymous_pages(site):
-    for path in ("/", "/post-1/", "/wp-content/uploads/picture.png"):
-        Visitor(site.proxy.port).get(path)
-        second = Visitor(site.proxy.port).get(path)
-        check(f"{path} comes from the cache from the second request on", second.hit, f"{second.status} {second.fields['Cache-Status']}")
-        analytics = Visitor(site.proxy.port, {"_ga": "GA1.2.3", "_fbp": "fb.1"}).get(path)
-        check(f"{path} also for a visitor with analytics cookies", analytics.hit, analytics.fields["Cache-Status"])
 
 
 def private_pages(site):
@@ -217,93 +211,24 @@ def comments(site):
     check("a page that is not there is 404", visitor.get("/no-such-post/").status == 404)
 
 
-def edits_under_load(site):
-    stop = threading.Event()
-
-    def read_on():
-        reader = Visitor(site.proxy.port)
-        while not stop.is_set():
-            reader.get("/post-7/")
-
-    readers = [threading.Thread(target=read_on) for _ in range(4)]
-    for reader in readers:
-        reader.start()
-    post, late = post_id(site, 7), []
-    for turn in range(1, 51):
-        render_runs = turn % 5 == 0
-        if render_runs:                # the old page's render is still running when the purge comes
-            site.slow(1.0)
-            before = site.renders("/post-7/")
-            site.proxy.purge_all()
-            wait_until("a render of the old page", lambda: site.renders("/post-7/") > before, 10)
-        answer = edit(site, post, f"Edit {turn}")
+def edit_title(site, post):
+    def edit(number):
+        answer = call(site, "wp.editPost", post, {"post_title": f"Edit {number}"})
         assert "<boolean>1</boolean>" in answer.text, answer.text[:500]
-        site.slow(0)
-        end, shown = time.monotonic() + 2, False
-        while not shown and time.monotonic() < end:
-            shown = f"Edit {turn}</h" in Visitor(site.proxy.port).get("/post-7/").text
-        time.sleep(1.1 if render_runs else 0)
-        if not shown or f"Edit {turn}</h" not in Visitor(site.proxy.port).get("/post-7/").text:
-            late.append(turn)
-    stop.set()
-    for reader in readers:
-        reader.join()
-    check("50 of 50 edits show within 2 s and stay, 10 of them with the old page's render still running", not late, late)
+    return edit
 
 
-def crawl(site):
-    todo, seen, different, set_cookies = ["/"], {"/"}, [], collections.Counter()
-    while todo:
-        path = todo.pop()
-        a, b = Visitor(site.port).get(path), Visitor(site.proxy.port).get(path)
-        for line in b.fields.get_all("Set-Cookie") or []:
-            set_cookies[line.split(";")[0]] += 1
-        if a.status != b.status or a.body != b.body:
-            at = next((i for i, (x, y) in enumerate(zip(a.body, b.body)) if x != y), 0)
-            different.append((path, a.status, b.status, a.body[max(0, at - 40):at + 40], b.body[max(0, at - 40):at + 40]))
-        for link in re.findall(r'(?:href|src)="(?:http://blog\.test)?(/[^/"#][^"#]*)"', a.text if "text/html" in (a.fields["Content-Type"] or "") else ""):
-            link = html.unescape(link)
-            if link not in seen and not link.startswith(("/wp-admin", "/wp-login", "/xmlrpc", "/wp-json")):
-                seen.add(link)
-                todo.append(link)
-    check(f"a crawl of {len(seen)} links gives the same bodies as WordPress itself", len(seen) > 100 and not different, different[:3])
-    check("no Set-Cookie reaches two clients", all(count == 1 for count in set_cookies.values()), set_cookies.most_common(2))
-
-
-def stampede(site):
-    site.proxy.purge_all()
-    before = site.renders("/post-8/")
-    answers, _ = together(site.proxy.port, "/post-8/", 200)
-    check("200 simultaneous cold requests cost one render", site.renders("/post-8/") - before == 1, site.renders("/post-8/") - before)
-    check("and all get the page", all(answer.status == 200 for answer in answers))
-    path = "/wp-login.php"
-    direct = min(together(site.port, path, 60)[1] for _ in range(3))
-    proxied = min(together(site.proxy.port, path, 60)[1] for _ in range(3))
-    check(f"60 requests of an uncacheable page are no slower than without ({proxied:.2f} s, {direct:.2f} s)", proxied < 1.5 * direct + 0.2)
-
-
-def dead_and_frozen(site):
-    fresh = Visitor(site.proxy.port)
-    fresh.get("/post-9/")
-    site.signal(signal.SIGSTOP, "fpm")
-    answer = fresh.get("/post-9/")
-    check("with PHP frozen, fresh pages come at once", answer.status == 200 and answer.seconds < 0.2, f"{answer.status} {answer.seconds:.2f} s")
-    site.proxy.purge_all(soft=True)
-    answer = fresh.get("/post-9/")
-    check("… stale ones too", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy.port).get("/wp-login.php", timeout=40)
-    check("… the rest is a clear 5xx within its budget", answer.status == 504 and answer.seconds < 15, f"{answer.status} {answer.seconds:.2f} s")
-    site.signal(signal.SIGCONT, "fpm")
-    site.signal(signal.SIGKILL, "fpm", "nginx")
-    answer = fresh.get("/post-9/")
-    check("with all of it dead, what is stored still comes", answer.status == 200 and answer.seconds < 1.5, f"{answer.status} {answer.seconds:.2f} s")
-    answer = Visitor(site.proxy.port).get("/wp-login.php")
-    check("… the rest is a clear 5xx at once", answer.status in (502, 503) and answer.seconds < 5, f"{answer.status} {answer.seconds:.2f} s")
-    for name in ("fpm", "nginx"):
-        site.processes[name].wait(10)
-    site.start_web()
-    wait_until("WordPress behind Davenport", lambda: Visitor(site.proxy.port).get("/wp-login.php").status == 200, 30)
-    check("and all recovers by itself", Visitor(site.proxy.port).get("/post-10/").status == 200)
+PARTS = {
+    "anonymous pages": lambda site: checks.anonymous_pages(site, ("/", "/post-1/", "/wp-content/uploads/picture.png"), {"_ga": "GA1.2.3", "_fbp": "fb.1"}),
+    "private pages": private_pages,
+    "comments": comments,
+    "uploads": uploads,
+    "a browser": browse,
+    "edits under load": lambda site: checks.edits_under_load(site, "/post-7/", edit_title(site, post_id(site, 7)), lambda n: f"Edit {n}</h", 1.0, 4),
+    "crawl": lambda site: checks.crawl(site, 100, ("/wp-admin", "/wp-login", "/xmlrpc", "/wp-json")),
+    "stampede": lambda site: checks.stampede(site, "/post-8/", "/wp-login.php"),
+    "dead and frozen": lambda site: checks.dead_and_frozen(site, "/post-9/", "/post-10/", "/wp-login.php", 10),
+}
 
 
 def main():
@@ -312,8 +237,8 @@ def main():
     try:
         print("installing and filling WordPress …", flush=True)
         site.install()
-        for part in (anonymous_pages, private_pages, comments, uploads, browse, edits_under_load, crawl, stampede, dead_and_frozen):
-            print(f"-- {part.__name__.replace('_', ' ')}", flush=True)
+        for name, part in PARTS.items():
+            print(f"-- {name}", flush=True)
             part(site)
     finally:
         site.stop()
