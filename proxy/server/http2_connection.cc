@@ -13,6 +13,7 @@ namespace davenport::server {
 namespace {
 
 constexpr Millis kLastCall{300};             // between the two GOAWAYs of a shutdown: requests that were on their way still come in
+constexpr Millis kLook{1'000};                // silence after which a client is looked at once
 constexpr std::size_t kHeadsSeen = 4;        // × limits.head: what is decoded of a head that is refused
 
 }  // namespace
@@ -36,22 +37,29 @@ Http2Connection::Http2Connection(Worker& worker, net::Stream& stream, const Peer
 Http2Connection::~Http2Connection() = default;
 
 net::Task<bool> Http2Connection::run(std::string early) {
-  if (worker_.shared().draining.load(std::memory_order_relaxed)) drain();
-  bool open = turn(early);
+  draining_ = draining_ || worker_.shared().draining.load(std::memory_order_relaxed);
+  bool open = turn(early), looked = false;
   std::string().swap(early);
   while (open && !broken_ && !killed_) {
+    if (draining_ && !announced_) {
+      announce_end();
+      continue;
+    }
     if (stream_.maybe_readable()) {                    // it has said a lot: the others' turn first
       co_await net::yield(worker_.loop());
       open = turn({});
       continue;
     }
-    const net::Ready ready = co_await stream_.readable(deadline());
+    // A client that is silent for a moment may have gone: a reset that came with its last bytes makes no edge of its own.
+    const SteadyTime due = deadline();
+    const net::Ready ready = co_await stream_.readable(looked ? due : std::min(due, worker_.loop().now() + kLook));
     if (broken_) break;
-    switch (ready) {
-      case net::Ready::yes: open = turn({}); break;
-      case net::Ready::timeout: open = timed_out(); break;
-      case net::Ready::cancelled: open = !killed_ && !worker_.loop().stopping() && !session_->done(); break;
-    }
+    const bool late = ready == net::Ready::timeout && worker_.loop().now() >= due;
+    looked = ready == net::Ready::timeout && !late;
+    if (looked) stream_.doubt();
+    if (late) open = timed_out();
+    else if (ready != net::Ready::cancelled) open = turn({});
+    else open = !worker_.loop().stopping() && !session_->done();
   }
   end_streams();
   while (stories_ > 0 || writing_) static_cast<void>(co_await all_ended_.wait(SteadyTime::max()));
@@ -210,16 +218,18 @@ void Http2Connection::end_streams() {
   }
 }
 
+void Http2Connection::announce_end() {
+  const Turn turn(*this);
+  announced_ = true;
+  now_ = worker_.loop().now();
+  goaway_at_ = now_ + kLastCall;
+  session_->announce_end();
+  flush();
+}
+
 void Http2Connection::drain() {
-  if (std::exchange(draining_, true) || over_) return;
-  {
-    const Turn turn(*this);
-    now_ = worker_.loop().now();
-    goaway_at_ = now_ + kLastCall;
-    session_->announce_end();
-    flush();
-  }
-  stream_.cancel();                                    // run() waits with another deadline now
+  draining_ = true;
+  stream_.cancel();                                    // run() sees to it
 }
 
 void Http2Connection::cancel() {

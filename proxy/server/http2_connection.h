@@ -83,6 +83,7 @@ class Http2Connection {
  private:
   bool turn(std::string_view early);           // false: it is over
   bool timed_out();
+  void announce_end();
   void after();
   void reap();
   void check_stalled();
@@ -115,7 +116,7 @@ class Http2Connection {
   SteadyTime now_, idle_since_, head_since_ = SteadyTime::max(), check_at_, goaway_at_ = SteadyTime::max();
   Http2Stream* head_of_ = nullptr;             // whose head has begun and not ended
   std::uint32_t requests_ = 0, stories_ = 0, open_ = 0, depth_ = 0;
-  bool broken_ = false, killed_ = false, writing_ = false, calmed_ = false, flooded_ = false, draining_ = false;
+  bool broken_ = false, killed_ = false, writing_ = false, calmed_ = false, flooded_ = false, draining_ = false, announced_ = false;
   bool head_refused_ = false, over_ = false;
 };
 

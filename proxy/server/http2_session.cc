@@ -162,8 +162,10 @@ struct Http2Session::Callbacks {
   static int send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size, nghttp2_data_source* source, void* user) {
     Output& out = *self(user).out_;
     if (out.unsent_bytes() >= kMostUnsent) return NGHTTP2_ERR_WOULDBLOCK;
+    Http2Stream& stream = *static_cast<Http2Stream*>(source->ptr);
+    if (stream.output().unsent_bytes() < size) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;    // cut while the frame waited for the socket
     out.text(text_of(head, kFrameHead));
-    static_cast<Http2Stream*>(source->ptr)->give(size, out);
+    stream.give(size, out);
     self(user).connection_.on_body_sent();
     return 0;
   }

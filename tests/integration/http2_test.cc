@@ -172,6 +172,28 @@ TEST_CASE("an answer that was cut short ends with a reset, never with END_STREAM
   CHECK(client.get("/well").body == "well");
 }
 
+TEST_CASE("an answer that is cut while its frames wait for the socket is reset, and the others come whole") {
+  Shop shop;
+  const Proxy proxy(shop.config.add("origin.app", "retries = 0"));
+  const Barrier cut{"the answer has begun"};
+  const std::string large = patterned(12'000'000);
+  shop.origin.on("GET", "/cut").head(200, {{"cache-control", "no-store"}, {"content-length", "20000000"}}).raw(large).await(cut).close();
+  shop.origin.on("GET", "/large").reply(200, kFresh, large);
+  CHECK(proxy.get("/large").body == large);
+  Http2Client client(proxy.port(), 16 * 1024);
+  client.settings({{4, 0x7fffffff}});
+  client.window(0, 0x7fffffff - 65'535);
+  client.auto_window(false);
+  const std::uint32_t first = client.request("GET", "/large"), second = client.request("GET", "/cut"), third = client.request("GET", "/large");
+  await_condition("the answer has begun", [&] { return proxy.metric("origin_bytes_in").value_or(0) > 12'000'000; });
+  cut.open();
+  CHECK((client.await(first).body == large));
+  const Http2Response broken = client.await(second);
+  CHECK_FALSE(broken.complete);
+  CHECK(broken.code == H2::internal_error);
+  CHECK((client.await(third).body == large));
+}
+
 TEST_CASE("a stream without a window waits alone; when it waits too long it is reset, and the connection goes on") {
   Shop shop;
   shop.config.add("limits", "send_timeout = \"600ms\"");
