@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-django try-wordpress fuzz load-test model bench bench-shop bench-wordpress clean
+.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-wordpress clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test-address: ## the same under AddressSanitizer and UBSan, in build-address/ (1
 
 test-thread: ## the same under ThreadSanitizer, in build-thread/ (15 min from nothing, then 2)
 	@$(MAKE) --no-print-directory test BUILD_DIR=build-thread BUILD_TYPE=RelWithDebInfo SANITIZE=thread
+
+try-shop: build ## the demo shop in a headless Chromium over TLS and HTTP/2; pictures in build/pictures (20 s)
+	@docker/install-packages.sh browser
+	@tests/applications/shop/run.py $(BUILD_DIR)
 
 try-django: build ## a Django site behind Davenport: filled, read, edited, frozen, killed (2 min)
 	@docker/install-packages.sh django

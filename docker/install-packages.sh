@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that building, testing and trying Davenport needs, as far as they are missing.
 # Where nothing is missing it does nothing, asks for nothing and needs no network. Otherwise: as root, or through sudo.
-#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, load, model, bench, django, wordpress
+#   docker/install-packages.sh [GROUP...]          install; the groups add what one chore needs: fuzz, load, model, bench, browser, django, wordpress
 #   docker/install-packages.sh --list [GROUP...]   print what is needed, one a line
 set -euo pipefail
 
@@ -26,10 +26,11 @@ for argument in "$@"; do
     fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     model) packages+=(spin) ;;
     wordpress) packages+=(python3 nginx-light mariadb-server php-fpm php-cli php-mysql php-xml wordpress wordpress-theme-twentytwentythree chromium chromium-driver python3-selenium) ;;
+    browser) packages+=(python3 chromium chromium-driver python3-selenium) ;;
     django) packages+=(python3 python3-django gunicorn) ;;
     bench) packages+=(wrk strace python3 nginx-light haproxy varnish trafficserver h2o libbenchmark-dev) ;;
     *)
-      printf 'There is no group "%s": fuzz, load, model, bench, django, wordpress\n' "$argument" >&2
+      printf 'There is no group "%s": fuzz, load, model, bench, browser, django, wordpress\n' "$argument" >&2
       exit 1
       ;;
   esac

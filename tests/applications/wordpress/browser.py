@@ -1,11 +1,10 @@
 """A session in a real browser (headless Chromium): log in, edit a post in the block editor, look at it as a stranger, log out. What was
 seen is kept as pictures. Without chromium, chromium-driver and python3-selenium it is left out, and says so."""
 import re
-import shutil
 
-from visit import HOST, TREE, Visitor, check
+from chromium import Browser
+from visit import HOST, Visitor, check
 
-PICTURES = TREE / "build" / "pictures"
 SAVE = """
 const [title, done] = arguments, editor = wp.data.dispatch('core/editor');
 editor.editPost({title});
@@ -13,41 +12,14 @@ editor.savePost().then(() => done(wp.data.select('core/editor').didPostSaveReque
 """
 
 
-class Browser:
-    def __init__(self, port):
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-        options = webdriver.ChromeOptions()
-        for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900", f"--host-resolver-rules=MAP {HOST}:80 127.0.0.1:{port}"):
-            options.add_argument(flag)
-        self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
-        self.driver.set_page_load_timeout(60)
-        self.driver.set_script_timeout(60)
-        PICTURES.mkdir(parents=True, exist_ok=True)
-
-    def open(self, path, picture=None):
-        self.driver.get(f"http://{HOST}{path}")
-        if picture:
-            self.driver.save_screenshot(str(PICTURES / f"wordpress-{picture}.png"))
-        return self.driver.page_source
-
-    def fill(self, **fields):
-        for name, value in fields.items():
-            self.driver.find_element("id", name).send_keys(value)
-
-    def wait(self, what, script):
-        from selenium.webdriver.support.ui import WebDriverWait
-        WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(f"return {script}"), what)
-
-
 def browse(site):
     try:
-        browser = Browser(site.proxy.port)
+        browser = Browser("wordpress", f"http://{HOST}", f"MAP {HOST}:80 127.0.0.1:{site.proxy.port}")
     except (ImportError, TypeError) as missing:
         print(f"left out: no browser ({missing})")
         return
     driver = browser.driver
-    try:
+    with browser:
         browser.open("/", "1-visitor")
         browser.open("/wp-login.php")
         browser.fill(user_login="cleo", user_pass="secret")
@@ -60,7 +32,7 @@ def browse(site):
         browser.open(f"/wp-admin/post.php?post={number}&action=edit")
         browser.wait("the block editor", "window.wp && wp.data && wp.data.select('core/editor') && wp.data.select('core/editor').getCurrentPostId() > 0")
         saved = driver.execute_async_script(SAVE, "Written in a browser")
-        driver.save_screenshot(str(PICTURES / "wordpress-3-edited.png"))
+        browser.keep("3-edited")
         check("it edits a post in the block editor", saved == "saved", saved)
         check("which strangers see at once", "Written in a browser</h" in Visitor(site.proxy.port).get("/post-20/").text)
         browser.open("/post-20/", "4-shown")
@@ -69,5 +41,3 @@ def browse(site):
         check("logged out, it is a stranger again", "display-name" not in page and "Written in a browser</h" in page)
         stranger = Visitor(site.proxy.port).get("/post-20/")
         check("whose page comes from the cache", stranger.hit, stranger.fields["Cache-Status"])
-    finally:
-        driver.quit()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from run import HOST, TREE, Proxy, Site, Visitor, free_port, wait_until  # noqa: E402
+from run import HOST, TREE, Site, Visitor, free_port, wait_until  # noqa: E402
 
 TITLE = "## WordPress: 40 pages and 10 files"
 ASKED = {"Accept-Encoding": "gzip, deflate, br"}
