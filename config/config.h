@@ -146,6 +146,7 @@ struct Origin {
   Millis eject_max{60'000};
   Millis resolve_interval{30'000};             // names are resolved again after it
   std::uint64_t max_response_head_bytes = 64 << 10;
+  double background_rate = 50;                 // a second: refreshes ahead, revalidations of what was softly purged; 0: no limit
   HealthCheck health;
   OriginTls tls;
   bool https() const { return !servers.empty() && servers.front().https; }
@@ -180,6 +181,7 @@ struct CacheRules {
   std::map<int, Seconds> status_ttl;           // for each status, where the origin is silent (negative caching)
   std::map<std::string, Seconds> type_ttl;     // the same for media types ("image/*"), before default_ttl
   std::optional<Seconds> stale_while_revalidate, stale_if_error;   // where the origin says nothing
+  Seconds refresh_ahead{0};                    // what is popular is validated so long before it expires; 0: never
   bool ignore_client_no_cache = false;         // request Cache-Control and Pragma are not obeyed
   bool stale_when_gone = true;                 // stale rather than 502/504 where nothing forbids it
   bool s_maxage_allows_stale = false;
@@ -283,6 +285,24 @@ struct Redis {
   bool is_cluster() const { return !cluster.empty(); }
 };
 
+// Filling the cache before visitors ask, and keeping what is popular fresh.
+struct Warm {
+  std::vector<std::string> urls, sitemaps;     // absolute URLs: what the schedule asks for
+  std::string feed, feed_template;             // a JSON product feed and what is made of each of its products; "": none
+  Seconds interval{0};                         // between the starts of two runs of the schedule; 0: never
+  double rate = 50;                            // requests a second of a run; 0: no limit
+  std::uint32_t concurrency = 4;               // requests of a run at a time
+  std::vector<std::string> variants;           // content codings that are made, too
+  std::uint32_t popular = 1'000;               // keys whose popularity each worker follows; 0: none
+  Millis share_interval{10'000};               // between two exchanges of what is popular with the fleet
+  std::uint64_t start_bytes = 64ull << 20;     // of Redis' most popular answers, before /readyz says 200; 0: none
+  Millis start_time{5'000};                    // … for at most so long
+  bool scheduled() const {
+    return interval.count() > 0 && (!urls.empty() || !sitemaps.empty() || has_feed());
+  }
+  bool has_feed() const { return !feed.empty() && !feed_template.empty(); }
+};
+
 enum class LogFormat : std::uint8_t { off, combined, json };
 struct AccessLog {
   LogFormat format = LogFormat::off;
@@ -300,6 +320,7 @@ struct Config {
   Purge purge;
   Admin admin;
   Redis redis;
+  Warm warm;
   AccessLog access_log;
   Millis shutdown_pause{0};                    // between /readyz turning 503 and the listeners closing
   Millis shutdown_timeout{30'000};             // for requests under way at SIGTERM

@@ -13,6 +13,8 @@ template <auto... Path>
 constexpr auto head_limit = at<Config, &Config::limits, &ClientLimits::head, Path...>;
 
 template <auto... Path>
+constexpr auto warm = at<Config, &Config::warm, Path...>;
+template <auto... Path>
 constexpr auto admin_tls = at<Config, &Config::admin, &Admin::tls, Path...>;
 
 constexpr Setting<Config> kFile[] = {
@@ -193,6 +195,23 @@ constexpr Setting<Config> kFile[] = {
      "Purges that the log remembers; an instance that was away for more validates what it has.",
      {.low = 100, .high = 1'000'000, .reload = Reload::restart}},
 
+    {"warm.urls", warm<&Warm::urls>, "What the schedule asks for: whole URLs.",
+     {.example = R"(["https://shop.example/"])"}},
+    {"warm.sitemaps", warm<&Warm::sitemaps>,
+     "… and every page of these sitemaps (an index of sitemaps and gzip too). They are asked of the origin that serves their host.",
+     {.example = R"(["https://shop.example/sitemap.xml"])"}},
+    {"warm.feed", warm<&Warm::feed>, "… and every product of this JSON feed: an array of objects, wherever it stands in the document.",
+     {.form = Form::optional, .example = R"("https://shop.example/api/products.json")"}},
+    {"warm.feed_template", warm<&Warm::feed_template>,
+     "The URL of a product: `{id}` is the value of its member `id`. A path is one of the feed's host.",
+     {.form = Form::optional, .example = R"("/product/{id}")"}},
+    {"warm.interval", warm<&Warm::interval>,
+     "How often that is done; the first time at the start. 0: never.", {.high = 365 * 24 * kHour}},
+    {"warm.rate", warm<&Warm::rate>, "Requests a second of a run. 0: no limit.", {.high = 1'000'000}},
+    {"warm.concurrency", warm<&Warm::concurrency>, "Requests of a run at a time.", {.low = 1, .high = 1'000}},
+    {"warm.variants", warm<&Warm::variants>, "Content codings whose forms are made beside what is fetched: `gzip`, `br`, `zstd`.",
+     {.form = Form::coding, .example = R"(["gzip", "br"])"}},
+
     {"log.access.format", at<Config, &Config::access_log, &AccessLog::format>,
      "One line for each request: `json`, `combined` (as Apache and nginx write it), or `off`.",
      {.reload = Reload::restart}},
@@ -248,6 +267,7 @@ constexpr Section kSections[] = {
     {"tls", "TLS handshakes of all listeners. Certificates stand with each listener."},
     {"http2", "HTTP/2 with clients."},
     {"redis", "The tier that instances share, and the log of their purges."},
+    {"warm", "Filling the cache before visitors ask for it."},
     {"log.access", "The access log."},
     {"shutdown", "The end."},
 };

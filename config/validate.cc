@@ -7,6 +7,7 @@
 #include <set>
 
 #include "config/units.h"
+#include "core/http/uri.h"
 
 namespace davenport::config {
 namespace {
@@ -36,6 +37,7 @@ class Validator {
     networks();
     cache();
     redis();
+    warm();
     for (const Origin& origin : config_.origins) this->origin(origin);
     if (config_.origins.empty() && !context_.wrote("origin")) {
       error("origin", "expected at least one origin: [origin.shop] and servers = [\"127.0.0.1:3000\"]");
@@ -114,6 +116,28 @@ class Validator {
       if (redis.is_cluster() && seed.kind == Address::Kind::unix_path) error("redis.cluster", "nodes of a cluster have addresses, not sockets");
     }
     if (redis.budget > redis.command_timeout) error("redis.budget", "expected at most redis.command_timeout");
+  }
+
+  void warm() {
+    const Warm& warm = config_.warm;
+    const auto is_url = [](const std::string& text) {
+      const auto parts = http::parse_http_uri(text);
+      return parts && http::parse_host_port(parts->authority);
+    };
+    const auto urls = [&](const std::vector<std::string>& list, std::string_view setting) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (!is_url(list[i])) error(fmt::format("{}[{}]", setting, i), fmt::format("expected a URL such as \"https://shop.example/\"; found \"{}\"", list[i]));
+      }
+    };
+    urls(warm.urls, "warm.urls");
+    urls(warm.sitemaps, "warm.sitemaps");
+    if (!warm.feed.empty() && !is_url(warm.feed)) error("warm.feed", fmt::format("expected a URL; found \"{}\"", warm.feed));
+    if (warm.feed.empty() != warm.feed_template.empty()) {
+      warn(warm.feed.empty() ? "warm.feed_template" : "warm.feed", "has no effect: warm.feed and warm.feed_template stand together");
+    }
+    const bool braces = warm.feed_template.find('{') < warm.feed_template.find('}');
+    if (!warm.feed_template.empty() && !braces) error("warm.feed_template", "expected a member's name in braces, as in \"/product/{id}\"");
+    if (warm.interval.count() > 0 && !warm.scheduled()) warn("warm.interval", "there is nothing to warm: name urls, sitemaps or a feed");
   }
 
   void limits() {

@@ -12,8 +12,10 @@
 #include "proxy/admin/http_service.h"
 #include "proxy/admin/metrics_text.h"
 #include "proxy/admin/purge_request.h"
+#include "proxy/admin/warm_request.h"
 #include "proxy/server/purge_dialect.h"
 #include "proxy/server/purge_wait.h"
+#include "proxy/server/warmer.h"
 
 namespace davenport::admin {
 namespace {
@@ -33,12 +35,15 @@ constexpr std::string_view kIndex =
     "POST /purge                       {\"url\": \"http://host/path\"}, {\"urls\": [...]}, {\"tag\": \"...\"}, {\"tags\": [...]},\n"
     "                                  {\"prefix\": \"http://host/path\"} or {\"all\": true}; beside it\n"
     "                                  \"soft\": true, \"id\": \"...\", \"count\": false, \"wait\": \"all\"\n"
+    "POST /warm                        {\"urls\": [...]}, {\"sitemap\": \"http://host/sitemap.xml\"} or {\"feed\": {\"url\": \"...\", \"template\": \"...\"}};\n"
+    "                                  beside it \"rate\", \"concurrency\", \"variants\": [\"gzip\", \"br\"]; {}: what [warm] says\n"
+    "GET  /warm                        how far that is           DELETE /warm   ends it\n"
     "GET  /fleet                       the instances that share a Redis, and how far each has followed the purges\n"
     "PURGE /path                       one URL of the host in the Host field\n";
 
 using Counting = net::Told<purge::Sweeper::Count>;
 
-enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, fleet, none };
+enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, fleet, warm, none };
 
 Endpoint endpoint_of(std::string_view path) {
   if (path == "/") return Endpoint::index;
@@ -48,6 +53,7 @@ Endpoint endpoint_of(std::string_view path) {
   if (path == "/explain") return Endpoint::explain;
   if (path == "/purge") return Endpoint::purge;
   if (path == "/fleet") return Endpoint::fleet;
+  if (path == "/warm") return Endpoint::warm;
   return Endpoint::none;
 }
 
@@ -78,6 +84,7 @@ class Api final : public Admin, public Handler {
   Answer ready(bool with_names) const;
   Answer explained(std::string_view query) const;
   net::Task<Answer> fleet();
+  Answer warm(const Incoming& request);
   net::Task<Answer> purge_many(Incoming request);
   net::Task<Answer> purge_one(Incoming request);
   net::Task<Answer> purge(PurgeOrder order, std::string_view peer);
@@ -142,9 +149,10 @@ std::optional<Answer> Api::refuse(const http::RequestHead& head, std::string_vie
   if (purges) return std::nullopt;
   if (endpoint == Endpoint::none) return problem(404, "There is nothing here by that name; GET / lists what there is.");
   const bool reads = head.method == http::Method::get || head.method == http::Method::head;
-  if (endpoint == Endpoint::purge ? head.method == http::Method::post : reads) return std::nullopt;
-  Answer answer = problem(405, endpoint == Endpoint::purge ? "Purges are POSTed." : "This is only read.");
-  answer.fields.emplace_back("Allow", endpoint == Endpoint::purge ? "POST, PURGE" : "GET, HEAD, PURGE");
+  const bool posts = head.method == http::Method::post, deletes = head.method == http::Method::delete_;
+  if (endpoint == Endpoint::warm ? reads || posts || deletes : endpoint == Endpoint::purge ? posts : reads) return std::nullopt;
+  Answer answer = problem(405, endpoint == Endpoint::purge ? "Purges are POSTed." : endpoint == Endpoint::warm ? "A run is POSTed, read and DELETEd." : "This is only read.");
+  answer.fields.emplace_back("Allow", endpoint == Endpoint::purge ? "POST, PURGE" : endpoint == Endpoint::warm ? "GET, HEAD, POST, DELETE" : "GET, HEAD, PURGE");
   return answer;
 }
 
@@ -168,6 +176,7 @@ net::Task<Answer> Api::handle(Incoming request) {
       Answer answer = co_await fleet();
       co_return answer;
     }
+    case Endpoint::warm: co_return warm(request);
     case Endpoint::none: break;           // refused before
   }
   co_return problem(404, "There is nothing here by that name.");
@@ -196,6 +205,21 @@ Answer Api::ready(bool with_names) const {
   }
   json.end();
   return {ok ? 200 : 503, "application/json", json.take(), {}};
+}
+
+Answer Api::warm(const Incoming& request) {
+  server::Warmer* const warmer = server_.warmer();
+  if (warmer == nullptr) return problem(404, "This server warms nothing.");
+  const auto progress = [&](int status) { return Answer{status, "application/json", progress_json(warmer->progress(), loop_.now()), {}}; };
+  if (request.head.method == http::Method::post) {
+    if (server_.draining()) return problem(503, "It is ending.");
+    Result<warm::Order> order = read_warm_order(request.body, server_.config()->warm);
+    if (!order) return problem(400, order.error().message);
+    const Result<std::monostate> begun = warmer->begin(std::move(*order), "admin " + std::string(request.peer));
+    return begun ? progress(202) : problem(409, begun.error().message);
+  }
+  if (request.head.method == http::Method::delete_ && !warmer->cancel()) return problem(409, "No run is under way.");
+  return progress(200);
 }
 
 Answer Api::explained(std::string_view query) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/admin/exposition.h"
+#include "proxy/server/warmer.h"
 
 namespace davenport::admin {
 namespace {
@@ -317,6 +318,23 @@ void add_coding(Exposition& out, server::Server& server, const Workers& workers)
   out.sample({{"side", "out"}}, sum(workers, &WorkerMetrics::passed_bytes_out));
 }
 
+void add_warming(Exposition& out, server::Server& server) {
+  server::Warmer* const warmer = server.warmer();
+  if (warmer == nullptr) return;
+  const server::Warmer::Totals totals = warmer->totals();
+  out.counter("davenport_warm_runs_total", "Warmings that were begun.");
+  out.sample(totals.runs);
+  out.counter("davenport_warm_requests_total", "Requests of warmings by what came of them.");
+  out.sample({{"result", "fetched"}}, totals.fetched);
+  out.sample({{"result", "already_warm"}}, totals.already_warm);
+  out.sample({{"result", "not_stored"}}, totals.not_stored);
+  out.sample({{"result", "failed"}}, totals.failed);
+  out.counter("davenport_warm_paused_seconds_total", "Time that warmings gave way to visitors.");
+  out.sample({}, static_cast<double>(totals.paused.count()) / 1e3);
+  out.gauge("davenport_warm_running", "1 while one is under way.");
+  out.sample(std::uint64_t{warmer->progress() != nullptr && !warmer->progress()->over() ? 1u : 0u});
+}
+
 void add_self(Exposition& out, server::Server& server, const ProcessFacts& facts, const Workers& workers) {
   out.counter("davenport_purges_total", "Purges by the listener that they came to.");
   out.sample({{"listener", "traffic"}}, sum(workers, &WorkerMetrics::purges));
@@ -385,6 +403,7 @@ std::string metrics_text(server::Server& server, const ProcessFacts& facts) {
   add_origins(out, server.origins());
   add_coding(out, server, workers);
   add_redis(out, server);
+  add_warming(out, server);
   add_self(out, server, facts, workers);
   add_process(out, facts);
   return out.take();

@@ -1,7 +1,6 @@
 #include "proxy/server/form.h"
 
 #include "cache/policy/validate.h"
-#include "proxy/server/client.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/worker.h"
 #include "proxy/transform/coder.h"
@@ -71,8 +70,7 @@ void order_strong(Worker& worker, const store::StoredResponse& source, const sto
   static_cast<void>(shared.coder.make(order, nullptr));
 }
 
-net::Task<store::StoredPtr> find_form(Client& client, const Request& request) {
-  Worker& worker = client.worker();
+net::Task<store::StoredPtr> find_form(Worker& worker, const Request& request) {
   const config::Compression& rules = request.rules().compression;
   const store::StoredPtr source = request.stored;
   if (!source->codable()) co_return source;

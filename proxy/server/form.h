@@ -20,7 +20,6 @@
 
 namespace davenport::server {
 
-class Client;
 class Worker;
 
 // What requests ask for, remembered by the text of their field: browsers send a handful of them.
@@ -62,7 +61,7 @@ inline bool worth_sending(const store::StoredResponse& source, const store::Stor
 void order_strong(Worker& worker, const store::StoredResponse& source, const store::StoredResponse& form, const config::Compression& rules);
 
 // What is sent of `request.stored`, waiting for it where it has to be made. Null: the origin has to be asked.
-net::Task<store::StoredPtr> find_form(Client& client, const Request& request);
+net::Task<store::StoredPtr> find_form(Worker& worker, const Request& request);
 
 // The bytes that a form saved, for the metrics.
 void count_saved(Worker& worker, const store::StoredResponse& source, const store::StoredResponse& form, const Account& account);

@@ -250,6 +250,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   }
   metrics.origin_first_byte.observe(led.first_byte);
   const http::ResponseHead& response = joined ? *joined : **head;
+  if (response.status >= 500) metrics.origin_errors.add();
 
   if (response.status == 304 && validating) {
     land_304(worker, request, *flight, response, times, led);

@@ -453,6 +453,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
     }
   } else {
     worker.metrics().origin_first_byte.observe(account.origin_time);
+    if ((*head)->status >= 500) worker.metrics().origin_errors.add();
     const policy::Times times{request_time, std::chrono::floor<Seconds>(read_wall_clock())};
     const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
     compare_with_stored(worker, request, asked_at, **head, times);

@@ -13,6 +13,7 @@
 #include "proxy/origin/connections.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
+#include "proxy/server/warmer.h"
 #include "proxy/server/worker.h"
 
 namespace davenport::server {
@@ -41,6 +42,7 @@ class ServerImpl final : public Server {
 
   ~ServerImpl() override {
     health_.reset();
+    warmer_.reset();
     for (auto& worker : workers_) worker->join();
     coder_.reset();                            // what it still has to say goes to loops that are there
     if (shared_log_ != nullptr) shared_log_->stop();     // it answers into the workers' loops
@@ -59,6 +61,11 @@ class ServerImpl final : public Server {
     if (shared_log_ != nullptr) shared_log_->start();
     for (auto& worker : workers_) worker->start();
     health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot_->clusters);
+    std::vector<Worker*> workers;
+    for (auto& worker : workers_) workers.push_back(worker.get());
+    warmer_ = std::make_unique<Warmer>(loop_, std::move(workers),
+                                       Warmer::World{[this] { return this->config(); }, [this] { return origin_sums(); }, [this] { return draining(); }});
+    warmer_->start();
     return std::monostate{};
   }
 
@@ -127,12 +134,28 @@ class ServerImpl final : public Server {
     for (const auto& cluster : snapshot->clusters) all.push_back(origin::state_of(*cluster, read_steady_clock()));
     return all;
   }
+  Warmer* warmer() override { return warmer_.get(); }
   std::vector<std::string> listening() const override { return listening_; }
   void reopen_logs() override {
     if (access_log_) access_log_->reopen();
   }
 
  private:
+  // How the origins are, for work that gives way to visitors.
+  warm::Courtesy::Sums origin_sums() const {
+    warm::Courtesy::Sums sums;
+    for (const origin::ClusterState& origin : origins()) {
+      sums.queues = sums.queues || origin.queued > 0;
+      sums.gone = sums.gone || !origin.available;
+    }
+    for (const auto& worker : workers_) {
+      const observe::WorkerMetrics& metrics = worker->metrics();
+      sums.requests += metrics.origin_requests.value();
+      sums.errors += metrics.origin_failures.value() + metrics.origin_errors.value();
+    }
+    return sums;
+  }
+
   // A socket for each worker on the same port, so that the kernel spreads connections; a Unix socket is shared by dup().
   Result<std::monostate> open_listener(const config::Listener& listener, std::size_t index) {
     Result<net::SocketAddress> address = socket_address(listener.address);
@@ -192,6 +215,7 @@ class ServerImpl final : public Server {
   SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<origin::HealthChecks> health_;
+  std::unique_ptr<Warmer> warmer_;
   std::vector<std::string> listening_;
   bool draining_announced_ = false;
 };

@@ -23,6 +23,8 @@
 
 namespace davenport::server {
 
+class Warmer;
+
 class Server {
  public:
   // Opens listeners and log, starts the workers. `main_loop`: where health checks run and the calls below are made.
@@ -49,6 +51,7 @@ class Server {
   virtual std::vector<const redis::Metrics*> redis_metrics() const { return {}; }   // any; workers', then the log's; empty: no Redis
   virtual std::vector<origin::ClusterState> origins() const = 0;         // any
   virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports
+  virtual Warmer* warmer() { return nullptr; }                           // null: this server warms nothing
   virtual void reopen_logs() = 0;
 };
 

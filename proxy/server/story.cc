@@ -40,7 +40,7 @@ void own(Client& client, const Request& request, OwnAnswer answer, Account& acco
 
 // What is stored, in the coding that suits the client.
 net::Task<void> hit(Client& client, Request& request, HitLabel label, Account& account) {
-  const store::StoredPtr sent = co_await find_form(client, request);
+  const store::StoredPtr sent = co_await find_form(client.worker(), request);
   if (!sent) {
     co_await relay(client, request, Reason::vary_miss, account);   // no coding of it that we could make is acceptable
     co_return;

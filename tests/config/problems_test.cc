@@ -236,3 +236,12 @@ TEST_CASE("a problem is one line, whatever it quotes") {
     CHECK(line.find('\n') == std::string::npos);
   }
 }
+
+TEST_CASE("what a warming is to ask for is checked") {
+  check_rows({
+      {"[warm]\nurls = [\"/a\"]\n", "4:9: warm.urls[0]: expected a URL such as \"https://shop.example/\"; found \"/a\""},
+      {"[warm]\nsitemaps = [\"ftp://shop.test/\"]\n", "4:13: warm.sitemaps[0]: expected a URL such as \"https://shop.example/\"; found \"ftp://shop.test/\""},
+      {"[warm]\nfeed = \"http://shop.test/feed\"\nfeed_template = \"/p\"\n",
+       "5:1: warm.feed_template: expected a member's name in braces, as in \"/product/{id}\""},
+  });
+}

@@ -1,5 +1,7 @@
-// Warming: `davenport warm` before a running proxy.
+// Warming: `davenport warm` before a running proxy, and the running instance's own.
 #include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
 
 #include "support/cache_status.h"
 #include "support/origin.h"
@@ -7,6 +9,7 @@
 #include "support/proxy.h"
 
 using namespace davenport::testing;
+using nlohmann::json;
 
 TEST_SUITE_BEGIN("warm");
 
@@ -79,6 +82,103 @@ TEST_CASE("warm exits with 1 where something failed, and names it") {
   CHECK_MESSAGE(says(ended.err, "http://shop.test/p/2: status 404"), ended.err);
   CHECK(run_cli({"warm", "--from", dir.file("none")}).status == 1);
   CHECK(run_cli({"warm"}).status == 2);
+}
+
+TEST_CASE("a running instance warms what POST /warm names, and GET /warm says how far it is") {
+  Origin origin;
+  const Barrier asked{"the origin was asked"}, answer{"it may answer"};
+  origin.on("GET", "/sitemap.xml").reply(200, {{"cache-control", "no-store"}},
+      "<urlset><url><loc>http://shop.test/a</loc></url><url><loc>http://shop.test/gone</loc></url><url><loc>http://shop.test/mine</loc></url></urlset>");
+  origin.on("GET", "/a").reach(asked).await(answer).reply(200, kFresh, std::string(20'000, 'a'));
+  origin.on("GET", "/gone").reply(404, {}, "gone");
+  origin.on("GET", "/mine").reply(200, {{"cache-control", "private"}}, "mine");
+  const Proxy proxy(config_for(origin));
+  CHECK(json::parse(proxy.admin("GET", "/warm").body)["state"] == "none");
+  CHECK(proxy.admin("DELETE", "/warm").status == 409);
+  const RawResponse begun = proxy.admin("POST", "/warm", R"({"sitemap": "http://shop.test/sitemap.xml", "variants": ["gzip"], "concurrency": 1})");
+  CHECK(begun.status == 202);
+  asked.await();
+  CHECK(proxy.admin("POST", "/warm", R"({"urls": ["http://shop.test/a"]})").status == 409);
+  const json meanwhile = json::parse(proxy.admin("GET", "/warm").body);
+  CHECK(meanwhile["state"] == "asking");
+  CHECK(meanwhile["total"] == 3);
+  Clients visitor = proxy.start_gets(1, "/a");          // joins the same fetch
+  proxy.await_metric("davenport_coalesced_followers", 1);
+  answer.open();
+  CHECK(visitor.join().front().body.size() == 20'000);
+  proxy.await_metric("davenport_warm_running", 0);
+  const json done = json::parse(proxy.admin("GET", "/warm").body);
+  CHECK(done["state"] == "done");
+  CHECK(done["fetched"] == 1);
+  CHECK(done["not_stored"] == 1);
+  CHECK(done["failures"] == json::array({"http://shop.test/gone: status 404"}));
+  CHECK(is_hit(proxy.get("/a", {{"accept-encoding", "gzip"}})));
+  CHECK(origin.requests("/a") == 1);
+  CHECK(proxy.metric("davenport_warm_requests", {{"result", "fetched"}}) == 1);
+  CHECK(proxy.admin("POST", "/warm", R"({"urls": ["http://shop.test/a"]})").status == 202);
+  proxy.await_metric("davenport_warm_requests", 1, {{"result", "already_warm"}});
+}
+
+TEST_CASE("a source or page of a host that no route takes is a failure, and no request to elsewhere") {
+  Origin origin;
+  ProxyConfig config;
+  config.origin("app", {origin.address()}).route("hosts = [\"shop.test\"]");
+  const Proxy proxy(config);
+  CHECK(proxy.admin("POST", "/warm", R"({"sitemap": "http://elsewhere.test/sitemap.xml", "urls": ["http://elsewhere.test/a"]})").status == 202);
+  proxy.await_metric("davenport_warm_requests", 2, {{"result", "failed"}});
+  CHECK(origin.requests() == 0);
+}
+
+TEST_CASE("DELETE /warm ends a run") {
+  Origin origin;
+  const Barrier asked{"the origin was asked"}, answer{"it may answer"};
+  origin.on("GET", "/0").reach(asked).await(answer).reply(200, kFresh, "0");
+  origin.on("GET", "/*").reply(200, kFresh, "more");
+  const Proxy proxy(config_for(origin));
+  std::string urls;
+  for (int i = 0; i < 50; ++i) urls += (i == 0 ? "\"" : ",\"") + ("http://shop.test/" + std::to_string(i)) + "\"";
+  CHECK(proxy.admin("POST", "/warm", "{\"concurrency\": 1, \"urls\": [" + urls + "]}").status == 202);
+  asked.await();
+  CHECK(proxy.admin("DELETE", "/warm").status == 200);
+  answer.open();
+  proxy.await_metric("davenport_warm_running", 0);
+  CHECK(json::parse(proxy.admin("GET", "/warm").body)["state"] == "cancelled");
+  CHECK(origin.requests() == 1);
+}
+
+TEST_CASE("a warming gives way while requests wait for the origin") {
+  Origin origin;
+  const Barrier asked{"the origin was asked"}, answer{"it may answer"};
+  origin.on("GET", "/slow").reach(asked).await(answer).reply(200, {{"cache-control", "no-store"}}, "slow");
+  origin.on("GET", "/next").reply(200, {{"cache-control", "no-store"}}, "next");
+  origin.on("GET", "/a").reply(200, kFresh, "a");
+  ProxyConfig config;
+  config.origin("app", {origin.address()}).add("origin.app", "max_connections = 1").route();
+  const Proxy proxy(config);
+  Clients slow = proxy.start_gets(1, "/slow");
+  asked.await();
+  Clients queued = proxy.start_gets(1, "/next");
+  proxy.await_metric("davenport_origin_queued", 1);
+  CHECK(proxy.admin("POST", "/warm", R"({"urls": ["http://shop.test/a"]})").status == 202);
+  await_condition("the warming to wait", [&] {
+    return json::parse(proxy.admin("GET", "/warm").body).value("waits_for", "") == "requests wait for an origin";
+  });
+  CHECK(origin.requests("/a") == 0);
+  answer.open();
+  CHECK(slow.join().front().status == 200);
+  CHECK(queued.join().front().status == 200);
+  proxy.await_metric("davenport_warm_requests", 1, {{"result", "fetched"}});
+  CHECK(origin.requests("/a") == 1);
+}
+
+TEST_CASE("the schedule warms at the start and again after its interval") {
+  Origin origin;
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=1"}}, "a");
+  ProxyConfig config = config_for(origin);
+  config.add("warm", "urls = [\"http://shop.test/a\"]\ninterval = \"1s\"");
+  const Proxy proxy(config);
+  proxy.await_metric("davenport_warm_runs", 3);
+  CHECK(origin.requests("/a") >= 1);
 }
 
 TEST_SUITE_END();

@@ -1,0 +1,27 @@
+// proxy/server/inward.h: requests that no client sent: what a warming asks for, and what is refreshed before it expires. They join and
+// lead flights like any other, so that a visitor who comes meanwhile waits for the same fetch.
+// Thread  the worker's.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cache/warm/run.h"
+#include "core/net/task.h"
+#include "proxy/server/request.h"
+
+namespace davenport::server {
+
+class Worker;
+
+// A GET of an absolute URL as a visitor would send it to this instance; null where the URL is none or no route takes it. The key's
+// scheme is the URL's where a listener speaks it, else the one that all of them speak.
+std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding);
+
+// Has it in the store, in `coding` too where one is named.
+net::Task<warm::Warmed> warm_up(Worker& worker, std::string url, std::string coding);
+
+// What the origin of a URL says, past the cache: at most `most_bytes`, unpacked where it is gzip.
+net::Task<Result<std::string>> load_source(Worker& worker, std::string url, std::uint64_t most_bytes);
+
+}  // namespace davenport::server
