@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-wordpress clean
+.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-restart bench-wordpress clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-shop: build ## the demo shop alone and behind Davenport under ten times wh
 bench-wordpress: build ## WordPress alone and behind Davenport, Varnish and nginx: 40 pages and 10 files (2 min)
 	@docker/install-packages.sh wordpress bench
 	@tests/applications/wordpress/race.py $(BUILD_DIR) --write
+
+bench-restart: build ## the share of answers from memory after a restart, with and without warming (2 min); writes docs/restart.svg
+	@python3 bench/restart.py --build $(BUILD_DIR) --write
 
 clean: ## remove build/ and the other build directories
 	@rm -rf $(BUILD_DIR) build-address build-thread build-fuzz

@@ -31,6 +31,10 @@ constexpr Setting<CacheRules> kCache[] = {
      "Past its freshness, how long an answer is served while one request fetches it anew; where the origin says "
      "nothing. An answer with s-maxage is not served stale (RFC 9111 §5.2.2.10).",
      {.high = 10 * kYear, .example = R"("30s")"}},
+    {"refresh_ahead", rule<&CacheRules::refresh_ahead>,
+     "How long before it expires a popular answer is validated, so that no visitor waits for it; what is asked for seldom is left to "
+     "expire. 0: never.",
+     {.high = kHour}},
     {"stale_if_error", rule<&CacheRules::stale_if_error>,
      "Past its freshness, how long an answer stands in for an origin that fails; where the origin says nothing.",
      {.high = 10 * kYear, .example = R"("1h")"}},

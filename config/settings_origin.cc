@@ -54,6 +54,10 @@ constexpr Setting<Origin> kOrigin[] = {
      {.low = kSecond, .high = 24 * kHour}},
     {"max_response_head", of<&Origin::max_response_head_bytes>,
      "The longest head of an answer; longer ones become 502.", {.low = 1024, .high = 16.0 * 1024 * 1024}},
+    {"background_rate", of<&Origin::background_rate>,
+     "Requests a second, of this instance, that no visitor waits for: refreshes ahead (`refresh_ahead`), and revalidations of what was "
+     "softly purged, which is served meanwhile. 0: no limit.",
+     {.high = 1'000'000}},
 
     {"health.enabled", health<&HealthCheck::enabled>,
      "Ask each server regularly. On as soon as another setting of this table is written."},

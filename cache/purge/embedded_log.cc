@@ -40,8 +40,21 @@ Result<Receipt> EmbeddedLog::record(const Request& request) {
       id_order_.pop_front();
     }
   }
+  note(position, request);
   if (listener_) listener_(position, request);
   return Receipt{position};
+}
+
+void EmbeddedLog::note(Position position, const Request& request) {
+  if (audit_.size() >= kAudited) audit_.pop_front();
+  const std::size_t first = std::min(kAuditedNames, request.targets.size());
+  audit_.push_back({position, read_wall_clock(), request.by, request.id, request.soft, request.targets.size(),
+                    {request.targets.begin(), request.targets.begin() + static_cast<std::ptrdiff_t>(first)}});
+}
+
+std::vector<EmbeddedLog::Audited> EmbeddedLog::audit() const {
+  const std::lock_guard lock(mutex_);
+  return {audit_.begin(), audit_.end()};
 }
 
 Position EmbeddedLog::advance() {

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "cache/purge/log.h"
 #include "cache/purge/names_index.h"
@@ -44,13 +45,28 @@ class EmbeddedLog final : public Log {
   // than half of the room is used they are kept, for the sake of fills that began before them.
   void walked(Position through);
 
+  // Who purged what and when, as far as it was applied here: the last kAudited, the newest last.
+  static constexpr std::size_t kAudited = 1'000, kAuditedNames = 5;
+  struct Audited {
+    Position position = 0;
+    WallTime at{};
+    std::string by, id;
+    bool soft = false;
+    std::size_t names = 0;
+    std::vector<Target> first;           // of the names
+  };
+  std::vector<Audited> audit() const;
+
   std::size_t remembered_names() const { return index_.size(); }
 
  private:
+  void note(Position position, const Request& request);          // under the lock
+
   const std::size_t names_limit_;
   NamesIndex index_;
   std::atomic<Position> position_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::deque<Audited> audit_;
   std::function<void(Position, const Request&)> listener_;
   std::unordered_map<std::string, Position> ids_;
   std::deque<std::string> id_order_;

@@ -46,7 +46,7 @@ std::vector<std::string_view> pieces_of(const store::StoredResponse& stored) {
 }  // namespace
 
 Tier::Tier(net::Loop& loop, const config::Redis& settings, store::MemoryStore& store, const purge::Log& log)
-    : loop_(loop), settings_(settings), store_(store), log_(log), client_(loop, settings, metrics_) {}
+    : loop_(loop), settings_(settings), store_(store), log_(log), client_(loop, settings, metrics_), popular_(client_, settings.prefix) {}
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ net::Task<store::StoredPtr> Tier::find(Wanted wanted, Now now) {
   // The wheel is coarse and fires late: what was promised is kept by asking it for less.
   const Millis budget = settings_.budget - net::TimerWheel::kGrain;
   Look found = co_await look(wanted, key, wall, loop_.now() + budget);
-  if (found.stored || found.lease.empty() || settings_.fetch_wait.count() == 0) co_return std::move(found.stored);
+  if (found.stored || found.lease.empty() || !wanted.lease || settings_.fetch_wait.count() == 0) co_return std::move(found.stored);
   const SteadyTime patience = loop_.now() + settings_.fetch_wait;
   for (;;) {
     const std::string lease = found.lease;

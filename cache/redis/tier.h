@@ -15,6 +15,7 @@
 #include "cache/policy/key.h"
 #include "cache/purge/log.h"
 #include "cache/redis/client.h"
+#include "cache/redis/popular.h"
 #include "cache/redis/record.h"
 #include "cache/store/memory_store.h"
 #include "config/config.h"
@@ -27,6 +28,7 @@ struct Wanted {
   const http::Fields& request;
   const config::CacheRules& rules;
   WallSeconds newer_than{};                   // what was received no later is of no use
+  bool lease = true;                          // false: nobody means to fetch it where it is not there
 };
 
 class Tier {
@@ -41,6 +43,7 @@ class Tier {
   void put(const store::StoredPtr& stored, purge::Position position);
   void give_up(const policy::KeyParts& key);
 
+  PopularLists& popular() { return popular_; }
   const Metrics& metrics() const { return metrics_; }
   std::size_t connected() const { return client_.connected(); }
 
@@ -73,6 +76,7 @@ class Tier {
   const purge::Log& log_;
   Metrics metrics_;
   Client client_;
+  PopularLists popular_;
   std::unordered_map<std::string, std::string> leases_;      // of this worker's flights: record key → lease
 };
 

@@ -38,12 +38,13 @@ constexpr std::string_view kIndex =
     "POST /warm                        {\"urls\": [...]}, {\"sitemap\": \"http://host/sitemap.xml\"} or {\"feed\": {\"url\": \"...\", \"template\": \"...\"}};\n"
     "                                  beside it \"rate\", \"concurrency\", \"variants\": [\"gzip\", \"br\"]; {}: what [warm] says\n"
     "GET  /warm                        how far that is           DELETE /warm   ends it\n"
+    "GET  /purges                      who purged what and when: the last ones that were applied here, the newest first\n"
     "GET  /fleet                       the instances that share a Redis, and how far each has followed the purges\n"
     "PURGE /path                       one URL of the host in the Host field\n";
 
 using Counting = net::Told<purge::Sweeper::Count>;
 
-enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, fleet, warm, none };
+enum class Endpoint : std::uint8_t { index, healthz, readyz, metrics, explain, purge, purges, fleet, warm, none };
 
 Endpoint endpoint_of(std::string_view path) {
   if (path == "/") return Endpoint::index;
@@ -52,6 +53,7 @@ Endpoint endpoint_of(std::string_view path) {
   if (path == "/metrics") return Endpoint::metrics;
   if (path == "/explain") return Endpoint::explain;
   if (path == "/purge") return Endpoint::purge;
+  if (path == "/purges") return Endpoint::purges;
   if (path == "/fleet") return Endpoint::fleet;
   if (path == "/warm") return Endpoint::warm;
   return Endpoint::none;
@@ -176,6 +178,7 @@ net::Task<Answer> Api::handle(Incoming request) {
       Answer answer = co_await fleet();
       co_return answer;
     }
+    case Endpoint::purges: co_return Answer{200, "application/json", audit_json(server_.audit()), {}};
     case Endpoint::warm: co_return warm(request);
     case Endpoint::none: break;           // refused before
   }
@@ -188,10 +191,12 @@ Answer Api::ready(bool with_names) const {
   const bool none_available = !origins.empty() && std::none_of(origins.begin(), origins.end(), [](const auto& origin) {
     return origin.available;
   });
-  const bool ok = !server_.draining() && !none_available;
+  const bool filling = !server_.filled().over;
+  const bool ok = !server_.draining() && !none_available && !filling;
   JsonWriter json;
   json.object().member("ready", ok);
   if (server_.draining()) json.member("reason", "draining");
+  else if (filling) json.member("reason", "warming");
   else if (none_available) json.member("reason", "no origin server available");
   if (const purge::LogHealth log = server_.purge_log().health(); log.shared) {
     json.member("purge_log", log.reachable ? "followed" : log.strict ? "out of reach: everything is validated" : "out of reach");

@@ -4,6 +4,7 @@
 //     GET /metrics        Prometheus text         GET /readyz    200, or 503 with a reason
 //     GET /explain?url=…  why a URL is (not) served from the store, and what would happen to a request now
 //     POST /warm          JSON (warm_request.h); GET follows it, DELETE ends it
+//     GET /purges         who purged what and when
 //     POST /purge         JSON (purge_request.h)  PURGE /path    one URL, of the host in Host
 // With a token, all but the two probes (/healthz, /readyz) want it.
 // A purge is complete when its answer is sent: nothing that it hit is served afterwards.

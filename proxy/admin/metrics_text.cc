@@ -318,7 +318,16 @@ void add_coding(Exposition& out, server::Server& server, const Workers& workers)
   out.sample({{"side", "out"}}, sum(workers, &WorkerMetrics::passed_bytes_out));
 }
 
-void add_warming(Exposition& out, server::Server& server) {
+void add_warming(Exposition& out, server::Server& server, const Workers& workers) {
+  const server::Popularity::Filled filled = server.filled();
+  out.gauge("davenport_start_filled_objects", "Answers that came from Redis into memory before the start was over.");
+  out.sample(filled.objects);
+  out.gauge("davenport_start_filled_bytes", "Bytes of those.");
+  out.sample(filled.bytes);
+  out.counter("davenport_refreshes_ahead_total", "Popular answers that were validated before they expired.");
+  out.sample(sum(workers, &WorkerMetrics::refreshes_ahead));
+  out.counter("davenport_refreshes_put_off_total", "Hits on softly purged answers whose revalidation waited for its turn.");
+  out.sample(sum(workers, &WorkerMetrics::refreshes_put_off));
   server::Warmer* const warmer = server.warmer();
   if (warmer == nullptr) return;
   const server::Warmer::Totals totals = warmer->totals();
@@ -403,7 +412,7 @@ std::string metrics_text(server::Server& server, const ProcessFacts& facts) {
   add_origins(out, server.origins());
   add_coding(out, server, workers);
   add_redis(out, server);
-  add_warming(out, server);
+  add_warming(out, server, workers);
   add_self(out, server, facts, workers);
   add_process(out, facts);
   return out.take();

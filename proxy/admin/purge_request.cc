@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "cache/policy/key.h"
 #include "core/base/json.h"
@@ -153,6 +154,40 @@ Result<PurgeOrder> read_purge_order(std::string_view json, const config::Config&
   if (!value) return value.error();
   if (value->object() == nullptr) return Error{"the body must be a JSON object: " + std::string(kMembers)};
   return OrderReader(config).read(*value->object());
+}
+
+namespace {
+
+// RFC 3339, in UTC and to the second.
+std::string readable_time(WallTime time) {
+  const auto seconds = std::chrono::floor<Seconds>(time);
+  const auto day = std::chrono::floor<std::chrono::days>(seconds);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(seconds - day);
+  char text[32];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text;
+}
+
+}  // namespace
+
+std::string audit_json(const std::vector<purge::EmbeddedLog::Audited>& audit) {
+  constexpr std::array<std::string_view, 4> kKinds{"url", "tag", "prefix", "all"};      // as purge::Kind
+  JsonWriter json;
+  json.object().array("purges");
+  for (auto each = audit.rbegin(); each != audit.rend(); ++each) {
+    json.object().member("position", each->position).member("at", readable_time(each->at)).member("by", each->by);
+    if (!each->id.empty()) json.member("id", each->id);
+    json.member("soft", each->soft).member("names", each->names).array("first");
+    for (const purge::Target& target : each->first) {
+      json.object().member("kind", kKinds[static_cast<std::size_t>(target.kind)]).member("name", target.name).end();
+    }
+    json.end().end();
+  }
+  json.end().end();
+  return json.take();
 }
 
 }  // namespace davenport::admin

@@ -6,7 +6,9 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cache/purge/embedded_log.h"
 #include "cache/purge/log.h"
 #include "config/config.h"
 #include "core/base/result.h"
@@ -25,5 +27,8 @@ struct PurgeOrder {
 
 // The error says which member is wrong, and what would be right.
 Result<PurgeOrder> read_purge_order(std::string_view json, const config::Config& config);
+
+// GET /purges: the newest first.
+std::string audit_json(const std::vector<purge::EmbeddedLog::Audited>& audit);
 
 }  // namespace davenport::admin

@@ -35,7 +35,7 @@ struct alignas(64) WorkerMetrics {
   Counter connections_accepted, connections_open, connections_refused;
   Counter http2_connections, http2_resets, http2_refused_streams, http2_calmed;   // resets: that clients caused
   Counter handshakes, handshakes_resumed, handshakes_failed, handshakes_refused;
-  Counter parse_errors, timeouts, purges, coalesced_followers, flights, background_refreshes;
+  Counter parse_errors, timeouts, purges, coalesced_followers, flights, background_refreshes, refreshes_ahead, refreshes_put_off;
   Counter origin_requests, origin_failures, origin_errors /* answers of 500 and above */, origin_bytes_in, tunnels_open, clients_gone;
   Counter access_log_dropped;
   Counter bytes_saved, passed_coded, passed_bytes_in, passed_bytes_out;   // by content coding: of stored forms; of what passed

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cache/policy/key_request.h"
 #include "cache/policy/reuse.h"
 #include "core/base/text.h"
 #include "core/http/parser.h"
@@ -22,6 +23,8 @@ namespace {
 using policy::Action;
 using warm::Outcome;
 using warm::Warmed;
+
+using FieldLines = std::vector<std::pair<std::string, std::string>>;
 
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 
@@ -67,7 +70,9 @@ bool knows_by_itself(policy::Reason reason) { return reason == policy::Reason::h
 
 }  // namespace
 
-std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding) {
+namespace {
+
+std::unique_ptr<Request> make_request(Worker& worker, std::string_view url, const FieldLines& fields, bool scheme_as_it_is) {
   const auto parts = http::parse_http_uri(url);
   if (!parts) return nullptr;
   std::string target(parts->path.empty() ? "/" : parts->path);
@@ -76,7 +81,7 @@ std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view ur
   http::append_request_line(bytes, "GET", target);
   http::append_field(bytes, "Host", parts->authority);
   http::append_field(bytes, "User-Agent", "davenport-warm");
-  if (!coding.empty()) http::append_field(bytes, "Accept-Encoding", coding);
+  for (const auto& [name, value] : fields) http::append_field(bytes, name, value);
   bytes += "\r\n";
   auto request = worker.make_request();
   request->snapshot = worker.snapshot();
@@ -85,7 +90,8 @@ std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view ur
   if (parser.parse(bytes, head).state != http::ParseState::done) return nullptr;
   request->take(head, bytes);
   request->now = read_clocks();
-  request->scheme = scheme_here(*request->snapshot, parts->scheme);
+  const bool https = iequals(parts->scheme, "https");
+  request->scheme = !scheme_as_it_is ? scheme_here(*request->snapshot, parts->scheme) : https ? "https" : "http";
   request->peer.address = "127.0.0.1";
   request->peer.https = request->scheme == "https";
   request->route = route_of(*request->snapshot, request->head.authority, request->head.path, worker.text_scratch());
@@ -93,6 +99,22 @@ std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view ur
   request->id = request_id(*request->snapshot, request->peer, request->head.fields);
   request->key = policy::make_key(request->head, request->scheme, policy::canonical_host(*request->route, request->head.authority),
                                   request->rules(), request->key_bytes);
+  return request;
+}
+
+}  // namespace
+
+std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding) {
+  FieldLines fields;
+  if (!coding.empty()) fields.emplace_back("Accept-Encoding", coding);
+  return make_request(worker, url, fields, false);
+}
+
+std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key) {
+  const auto told = policy::request_of_key(key);
+  if (!told) return nullptr;
+  std::unique_ptr<Request> request = make_request(worker, told->url, told->fields, true);
+  if (request == nullptr || request->key.key != key || policy::must_pass(request->head, request->rules())) return nullptr;
   return request;
 }
 

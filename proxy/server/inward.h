@@ -18,6 +18,9 @@ class Worker;
 // scheme is the URL's where a listener speaks it, else the one that all of them speak.
 std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding);
 
+// The same of a key (policy/key.h) that was stored or seen before; null also where today's rules would make another key of it.
+std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key);
+
 // Has it in the store, in `coding` too where one is named.
 net::Task<warm::Warmed> warm_up(Worker& worker, std::string url, std::string coding);
 

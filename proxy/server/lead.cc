@@ -249,6 +249,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     co_return std::move(led);
   }
   metrics.origin_first_byte.observe(led.first_byte);
+  if (client != nullptr) worker.sketch().missed(request.key.key, request.key.hash, led.first_byte);
   const http::ResponseHead& response = joined ? *joined : **head;
   if (response.status >= 500) metrics.origin_errors.add();
 

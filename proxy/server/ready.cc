@@ -96,6 +96,7 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
     append_hit(out, head, *sent, label, snapshot, rules, wall, account);
   }
   if (sent != stored) count_saved(worker, *stored, *sent, account);
+  if (worker.sketch().due()) worker.sketch().hit(key.key, key.hash);
   record(worker, head, peer, worker.ring() != nullptr ? request_id(snapshot, peer, head.fields) : std::string{}, account, now, now.steady);
   return true;
 }

@@ -43,6 +43,7 @@ class ServerImpl final : public Server {
   ~ServerImpl() override {
     health_.reset();
     warmer_.reset();
+    popularity_.reset();
     for (auto& worker : workers_) worker->join();
     coder_.reset();                            // what it still has to say goes to loops that are there
     if (shared_log_ != nullptr) shared_log_->stop();     // it answers into the workers' loops
@@ -63,8 +64,11 @@ class ServerImpl final : public Server {
     health_ = std::make_unique<origin::HealthChecks>(loop_, snapshot_->clusters);
     std::vector<Worker*> workers;
     for (auto& worker : workers_) workers.push_back(worker.get());
+    popularity_ = std::make_unique<Popularity>(loop_, workers, *snapshot_->config, purge_log_);
     warmer_ = std::make_unique<Warmer>(loop_, std::move(workers),
-                                       Warmer::World{[this] { return this->config(); }, [this] { return origin_sums(); }, [this] { return draining(); }});
+                                       Warmer::World{[this] { return this->config(); }, [this] { return origin_sums(); }, [this] { return draining(); },
+                                                     [this](bool give_way) { shared_.gives_way.store(give_way, std::memory_order_relaxed); }});
+    popularity_->start();
     warmer_->start();
     return std::monostate{};
   }
@@ -108,6 +112,9 @@ class ServerImpl final : public Server {
   }
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return purge_log_; }
+  std::vector<purge::EmbeddedLog::Audited> audit() const override {
+    return shared_log_ != nullptr ? shared_log_->applied().audit() : embedded_log_.audit();
+  }
   purge::Sweeper& sweeper() override { return sweeper_; }
   const purge::TagNames& tag_names() const override { return shared_.tag_names; }
   transform::Coder::Stats coding() const override { return coder_->stats(); }
@@ -134,6 +141,7 @@ class ServerImpl final : public Server {
     for (const auto& cluster : snapshot->clusters) all.push_back(origin::state_of(*cluster, read_steady_clock()));
     return all;
   }
+  Popularity::Filled filled() const override { return popularity_->filled(); }
   Warmer* warmer() override { return warmer_.get(); }
   std::vector<std::string> listening() const override { return listening_; }
   void reopen_logs() override {
@@ -215,6 +223,7 @@ class ServerImpl final : public Server {
   SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<origin::HealthChecks> health_;
+  std::unique_ptr<Popularity> popularity_;
   std::unique_ptr<Warmer> warmer_;
   std::vector<std::string> listening_;
   bool draining_announced_ = false;

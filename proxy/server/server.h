@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/purge/embedded_log.h"
 #include "cache/purge/log.h"
 #include "cache/purge/sweeper.h"
 #include "cache/purge/tag_names.h"
@@ -19,6 +20,7 @@
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/origin/cluster.h"
+#include "proxy/server/popularity.h"
 #include "proxy/transform/coder.h"
 
 namespace davenport::server {
@@ -44,6 +46,7 @@ class Server {
   virtual net::TlsServerPtr admin_tls() const = 0;                       // any; null: the admin interface is plain
   virtual store::MemoryStore& store() = 0;                               // any
   virtual purge::Log& purge_log() = 0;                                   // any
+  virtual std::vector<purge::EmbeddedLog::Audited> audit() const = 0;    // any; the newest last
   virtual purge::Sweeper& sweeper() = 0;                                 // any
   virtual const purge::TagNames& tag_names() const = 0;                  // any
   virtual transform::Coder::Stats coding() const = 0;                    // any
@@ -52,6 +55,7 @@ class Server {
   virtual std::vector<origin::ClusterState> origins() const = 0;         // any
   virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports
   virtual Warmer* warmer() { return nullptr; }                           // null: this server warms nothing
+  virtual Popularity::Filled filled() const { return {}; }               // how memory was filled at the start
   virtual void reopen_logs() = 0;
 };
 

@@ -1,6 +1,5 @@
 // proxy/server/shared.h: what all workers share. Each member says its own thread rules; here they only stand together.
 #pragma once
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "cache/store/memory_store.h"
 #include "config/config.h"
 #include "proxy/server/flight.h"
+#include "proxy/server/rate.h"
 #include "proxy/transform/coder.h"
 
 namespace davenport::server {
@@ -34,26 +34,6 @@ class ConnectionCount {
   std::unordered_map<std::string, std::uint32_t> by_address_;
 };
 
-// Handshakes a second, over all workers: tokens that come back at the configured rate, at most a second's worth at once.
-class HandshakeRate {
- public:
-  // False: too many. `per_second` 0: any number.
-  bool admit(SteadyTime now, std::uint32_t per_second) {
-    if (per_second == 0) return true;
-    const std::int64_t step = 1'000'000'000 / per_second;
-    const std::int64_t time = now.time_since_epoch().count();
-    std::int64_t due = due_.load(std::memory_order_relaxed);
-    for (;;) {
-      const std::int64_t from = std::max(due, time - 1'000'000'000);
-      if (from > time) return false;
-      if (due_.compare_exchange_weak(due, from + step, std::memory_order_relaxed)) return true;
-    }
-  }
-
- private:
-  std::atomic<std::int64_t> due_{0};          // when the next one may come if all before it had waited for their time
-};
-
 struct Shared {
   store::MemoryStore& store;
   purge::Log& purge_log;
@@ -62,8 +42,9 @@ struct Shared {
   const config::Redis redis_settings;      // of the start: a reload does not change them
   Flights flights;
   ConnectionCount connections;
-  HandshakeRate handshakes;
+  Rate handshakes;
   std::atomic<bool> draining{false};
+  std::atomic<bool> gives_way{false};      // an origin queues or errs: what no visitor waits for is left
   purge::TagNames tag_names{};
 };
 

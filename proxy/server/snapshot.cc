@@ -69,11 +69,15 @@ Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& p
   for (std::size_t at = 0; at < config->origins.size(); ++at) {
     const config::Origin& origin = config->origins[at];
     origin::ClusterPtr before;
+    auto rate = std::make_shared<Rate>();
     if (predecessor != nullptr) {
       for (std::size_t i = 0; i < predecessor->clusters.size(); ++i) {
-        if (predecessor->config->origins[i].name == origin.name) before = predecessor->clusters[i];
+        if (predecessor->config->origins[i].name != origin.name) continue;
+        before = predecessor->clusters[i];
+        rate = predecessor->background[i];
       }
     }
+    snapshot->background.push_back(std::move(rate));
     snapshot->clusters.push_back(origin::make_cluster(origin, before, tls->origins[at]));
   }
   snapshot->generation = predecessor == nullptr ? 1 : predecessor->generation + 1;

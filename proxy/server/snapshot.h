@@ -10,12 +10,14 @@
 #include "config/config.h"
 #include "core/net/tls.h"
 #include "proxy/origin/cluster.h"
+#include "proxy/server/rate.h"
 
 namespace davenport::server {
 
 struct Snapshot {
   config::ConfigPtr config;
   std::vector<origin::ClusterPtr> clusters;   // as Config::origins
+  std::vector<std::shared_ptr<Rate>> background;   // as Config::origins: requests that no visitor waits for
   std::vector<net::TlsServerPtr> tls;         // as Config::listeners; null: plain
   net::TlsServerPtr admin_tls;                // null: plain
   std::uint64_t generation = 0;

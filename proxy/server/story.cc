@@ -28,6 +28,7 @@ namespace {
 using policy::Action;
 using policy::Reason;
 
+constexpr Millis kRefreshBurst{250};
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
 
@@ -398,6 +399,13 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
   co_return co_await follow(client, request, seat, true, led.private_lines, account);
 }
 
+// Softly purged answers are validated at the pace that their origin is given.
+bool may_refresh(const Request& request) {
+  const std::uint32_t origin = request.route->origin;
+  const double rate = request.snapshot->config->origins[origin].background_rate;
+  return request.snapshot->background[origin]->admit(request.now.steady, rate, kRefreshBurst);
+}
+
 net::Task<void> from_cache(Client& client, Request& request, Account& account) {
   Worker& worker = client.worker();
   bool alone = false;
@@ -409,7 +417,10 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
     HitLabel label;
     switch (request.decision.action) {
       case Action::serve_and_refresh:
-        if (request.stored->begin_refresh()) {
+        // A purge of everything makes everything due at once: what is served meanwhile waits for its turn at the origin.
+        if (request.purge == policy::PurgeState::soft && !may_refresh(request)) {
+          worker.metrics().refreshes_put_off.add();
+        } else if (request.stored->begin_refresh()) {
           const Flights::Joined joined = worker.shared().flights.join(request.key, request.key.hash, worker.shared().purge_log);
           if (joined.leader) {
             net::spawn(lead_behind(worker, request.copy(), joined.flight));

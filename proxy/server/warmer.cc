@@ -119,6 +119,7 @@ net::Task<void> Warmer::keep_schedule(Warmer& self) {
   for (;;) {
     const bool goes_on = co_await net::sleep_until(loop, loop.now() + kScheduleLook);
     if (!goes_on || !*alive) co_return;
+    self.world_.give_way(!self.courtesy_.look(loop.now(), self.world_.origins()).empty());
     const config::ConfigPtr config = self.world_.config();
     const bool under_way = self.run_ != nullptr && !self.run_->progress().over();
     if (!config->warm.scheduled() || loop.now() < due || under_way || self.world_.draining()) continue;

@@ -26,6 +26,7 @@ class Warmer final : private warm::Fetcher {
     std::function<config::ConfigPtr()> config;
     std::function<warm::Courtesy::Sums()> origins;
     std::function<bool()> draining;
+    std::function<void(bool)> give_way;                  // told several times a second: is it time to?
   };
 
   Warmer(net::Loop& loop, std::vector<Worker*> workers, World world);

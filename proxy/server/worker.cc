@@ -6,6 +6,7 @@
 
 #include "proxy/server/answer.h"
 #include "proxy/server/client_connection.h"
+#include "proxy/server/refresh_ahead.h"
 
 namespace davenport::server {
 namespace {
@@ -64,6 +65,7 @@ Worker::Worker(Shared& shared, SnapshotPtr snapshot, std::unique_ptr<observe::Ac
                 ? std::make_unique<redis::Tier>(loop_, shared.redis_settings, shared.store, shared.purge_log)
                 : nullptr),
       ring_(std::move(ring)),
+      sketch_(snapshot_->config->warm.popular),
       tick_(std::make_unique<Tick>(*this)),
       read_buffer_(kReadBytes),
       output_(shared.store) {}
@@ -78,6 +80,7 @@ void Worker::listen(int fd, std::size_t index, const config::Listener& listener)
 void Worker::start() {
   thread_ = std::thread([this] {
     if (tier_ != nullptr) tier_->start();
+    net::spawn(refresh_ahead(*this));
     loop_.run();
     // On the way out, still on this thread: what waits is resumed as cancelled and leaves.
     listeners_.clear();

@@ -14,6 +14,7 @@
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/metrics.h"
 #include "cache/redis/tier.h"
+#include "cache/warm/sketch.h"
 #include "proxy/origin/connections.h"
 #include "proxy/server/form.h"
 #include "proxy/server/hot_table.h"
@@ -51,6 +52,7 @@ class Worker {
   observe::WorkerMetrics& metrics() { return metrics_; }
   redis::Tier* tier() { return tier_.get(); }     // null: there is none
   observe::AccessLogRing* ring() { return ring_.get(); }
+  warm::Sketch& sketch() { return sketch_; }
   HotTable& hot() { return hot_; }
   WantsMemo& wants() { return wants_; }
 
@@ -78,6 +80,7 @@ class Worker {
   std::unique_ptr<redis::Tier> tier_;
   observe::WorkerMetrics metrics_;
   std::unique_ptr<observe::AccessLogRing> ring_;
+  warm::Sketch sketch_;
   HotTable hot_;
   WantsMemo wants_;
   std::unique_ptr<Tick> tick_;

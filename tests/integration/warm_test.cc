@@ -7,6 +7,7 @@
 #include "support/origin.h"
 #include "support/process.h"
 #include "support/proxy.h"
+#include "support/redis.h"
 
 using namespace davenport::testing;
 using nlohmann::json;
@@ -179,6 +180,154 @@ TEST_CASE("the schedule warms at the start and again after its interval") {
   const Proxy proxy(config);
   proxy.await_metric("davenport_warm_runs", 3);
   CHECK(origin.requests("/a") >= 1);
+}
+
+namespace {
+
+ProxyConfig shared(const Origin& origin, const RedisServer& redis, const std::string& instance) {
+  ProxyConfig config = config_for(origin);
+  config.add("redis", "server = \"" + redis.address() + "\"\ninstance = \"" + instance + "\"\nlease = \"1s\"\nbudget = \"200ms\"");
+  config.add("warm", "share_interval = \"200ms\"");
+  return config;
+}
+
+// So often that the worker's sample has surely seen it.
+void visit(const Proxy& proxy, const std::string& path, int times) {
+  Client client = proxy.client();
+  for (int i = 0; i < times; ++i) CHECK(client.get(path).status == 200);
+}
+
+}  // namespace
+
+TEST_CASE("a new instance has the fleet's most popular answers in memory before it says that it is ready") {
+  RedisServer redis;
+  Origin origin;
+  for (const char* page : {"/a", "/b", "/c"}) origin.on("GET", page).reply(200, kFresh, std::string(1'000, *(page + 1)));
+  {
+    const Proxy a(shared(origin, redis, "a"));
+    a.await_metric("davenport_purge_log_reachable", 1);
+    visit(a, "/a", 100);
+    visit(a, "/b", 100);
+    a.await_metric("davenport_redis_writes", 2, {{"result", "written"}});
+    await_condition("the list", [&] {
+      const std::string list = redis.cli({"HGET", "davenport:{popular}", "a"});
+      return list.find("/a") != std::string::npos && list.find("/b") != std::string::npos;
+    });
+  }
+  const Proxy b(shared(origin, redis, "b"));           // is ready when it is made
+  CHECK(b.metric("davenport_start_filled_objects") == 2);
+  for (const char* page : {"/a", "/b"}) {
+    const RawResponse hit = b.get(page);
+    CHECK(is_hit(hit));
+    CHECK(cache_status(hit).get("detail") == "");      // from memory, not from Redis
+    CHECK(origin.requests(page) == 1);
+  }
+}
+
+TEST_CASE("the start takes no more bytes than it may, and no more time where Redis hangs") {
+  RedisServer redis;
+  Origin origin;
+  origin.on("GET", "/*").reply(200, kFresh, std::string(100'000, 'x'));
+  {
+    const Proxy a(shared(origin, redis, "a"));
+    a.await_metric("davenport_purge_log_reachable", 1);
+    for (int i = 0; i < 8; ++i) visit(a, "/" + std::to_string(i), 40);
+    a.await_metric("davenport_redis_writes", 8, {{"result", "written"}});
+    await_condition("the list", [&] {
+      const std::string list = redis.cli({"HGET", "davenport:{popular}", "a"});
+      for (int i = 0; i < 8; ++i) {
+        if (list.find("/" + std::to_string(i)) == std::string::npos) return false;
+      }
+      return true;
+    });
+  }
+  ProxyConfig little = shared(origin, redis, "b");
+  little.add("warm", "start_bytes = \"200KiB\"");
+  const Proxy b(little);
+  const double filled = b.metric("davenport_start_filled_bytes").value_or(0);
+  CHECK(filled >= 200 * 1024);
+  CHECK(b.metric("davenport_start_filled_objects") <= 8);
+  redis.pause();
+  ProxyConfig hasty = shared(origin, redis, "c");
+  hasty.add("warm", "start_time = \"300ms\"");
+  const Proxy c(hasty);
+  CHECK(c.metric("davenport_start_filled_objects") == 0);
+  CHECK(c.get("/new").status == 200);
+  redis.resume();
+}
+
+TEST_CASE("a popular answer is validated before it expires, an unpopular one is left to expire") {
+  Origin origin;
+  origin.on("GET", "/popular").reply(200, {{"cache-control", "max-age=8"}, {"etag", "\"1\""}}, "p");
+  origin.on("GET", "/popular").reply(304, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}});
+  origin.on("GET", "/seldom").reply(200, {{"cache-control", "max-age=8"}, {"etag", "\"1\""}}, "s");
+  ProxyConfig config = config_for(origin);
+  config.add("", "workers = 1").add("cache.defaults", "refresh_ahead = \"6s\"");
+  const Proxy proxy(config);
+  visit(proxy, "/popular", 200);
+  visit(proxy, "/seldom", 2);
+  origin.await_requests("/popular", 2);
+  proxy.await_metric("davenport_refreshes_ahead", 1);
+  CHECK(origin.last_request("/popular").field("if-none-match") == "\"1\"");
+  await_condition("the refreshed answer", [&] { return cache_status(proxy.get("/popular")).number("ttl") > 8; });
+  CHECK(origin.requests("/popular") == 2);
+  CHECK(origin.requests("/seldom") == 1);
+}
+
+TEST_CASE("a popular answer is validated by one instance of the fleet, and the other has what that got") {
+  RedisServer redis;
+  Origin origin;
+  origin.on("GET", "/popular").reply(200, {{"cache-control", "max-age=8"}, {"etag", "\"1\""}}, "p");
+  origin.on("GET", "/popular").reply(304, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}});
+  const auto with_refreshes = [&](const char* name) {
+    ProxyConfig config = shared(origin, redis, name);
+    return config.add("", "workers = 1").add("cache.defaults", "refresh_ahead = \"6s\"");
+  };
+  const Proxy a(with_refreshes("a")), b(with_refreshes("b"));
+  a.await_metric("davenport_purge_log_reachable", 1);
+  b.await_metric("davenport_purge_log_reachable", 1);
+  visit(a, "/popular", 200);
+  visit(b, "/popular", 200);
+  a.await_metric("davenport_refreshes_ahead", 1);
+  b.await_metric("davenport_refreshes_ahead", 1);
+  for (const Proxy* each : {&a, &b}) {
+    await_condition("the refreshed answer", [&] { return cache_status(each->get("/popular")).number("ttl") > 8; });
+  }
+  CHECK(origin.requests("/popular") == 2);
+}
+
+TEST_CASE("a soft purge of everything comes to the origin at the pace that it is given, and visitors are served meanwhile") {
+  Origin origin;
+  origin.on("GET", "/*").reply([](const SeenRequest& request) {
+    return Reply{200, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}}, request.target};
+  });
+  ProxyConfig config = config_for(origin);
+  config.add("origin.app", "background_rate = 2");
+  const Proxy proxy(config);
+  for (int i = 0; i < 20; ++i) proxy.get("/" + std::to_string(i));
+  CHECK(origin.requests() == 20);
+  CHECK(proxy.purge(R"({"all": true, "soft": true})").status == 200);
+  for (int turn = 0; turn < 3; ++turn) {
+    for (int i = 0; i < 20; ++i) CHECK(is_hit(proxy.get("/" + std::to_string(i))));
+  }
+  CHECK(origin.requests() <= 25);
+  CHECK(proxy.metric("davenport_refreshes_put_off").value_or(0) > 20);
+}
+
+TEST_CASE("GET /purges says who purged what and when") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  CHECK(proxy.purge(R"({"tags": ["a", "b"], "soft": true, "id": "release-42"})").status == 200);
+  CHECK(proxy.purge(R"({"url": "http://shop.test/milk"})").status == 200);
+  const json purges = json::parse(proxy.admin("GET", "/purges").body)["purges"];
+  REQUIRE(purges.size() == 2);
+  CHECK(purges[0]["position"] == 2);
+  CHECK(purges[0]["first"] == json::parse(R"([{"kind": "url", "name": "shop.test/milk"}])"));
+  CHECK(purges[1]["by"] == "admin 127.0.0.1");
+  CHECK(purges[1]["id"] == "release-42");
+  CHECK(purges[1]["soft"] == true);
+  CHECK(purges[1]["names"] == 2);
+  CHECK(purges[1]["at"].get<std::string>().size() == 20);
 }
 
 TEST_SUITE_END();

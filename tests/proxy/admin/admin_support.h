@@ -65,11 +65,13 @@ class FakeServer final : public server::Server {
   net::TlsServerPtr admin_tls() const override { return nullptr; }
   store::MemoryStore& store() override { return store_; }
   purge::Log& purge_log() override { return log_; }
+  std::vector<purge::EmbeddedLog::Audited> audit() const override { return log_.audit(); }
   purge::Sweeper& sweeper() override { return sweeper_; }
   const purge::TagNames& tag_names() const override { return known_tags; }
   transform::Coder::Stats coding() const override { return coding_stats; }
   std::vector<const observe::WorkerMetrics*> metrics() const override { return {&workers[0], &workers[1]}; }
   std::vector<origin::ClusterState> origins() const override { return clusters; }
+  server::Popularity::Filled filled() const override { return fill; }
   std::vector<std::string> listening() const override { return {"127.0.0.1:8080"}; }
   void reopen_logs() override {}
 
@@ -83,6 +85,7 @@ class FakeServer final : public server::Server {
   observe::WorkerMetrics workers[2];
   std::vector<origin::ClusterState> clusters;
   std::atomic<bool> is_draining{false};
+  server::Popularity::Filled fill;
   transform::Coder::Stats coding_stats;
   purge::TagNames known_tags;
 

@@ -207,6 +207,11 @@ TEST_CASE("each endpoint has its methods, and what is not there is 404") {
 TEST_CASE("readiness tells why not: draining, or no origin server") {
   Fixture fixture;
   CHECK(fixture.ask("GET", "/readyz").body == "{\"ready\":true,\"unavailable_origins\":[]}\n");
+  fixture.server.fill.over = false;
+  const RawAnswer warming = fixture.ask("GET", "/readyz");
+  CHECK(warming.status == 503);
+  CHECK(warming.body.find(R"("reason":"warming")") != std::string::npos);
+  fixture.server.fill.over = true;
   fixture.server.clusters[0].available = false;
   const RawAnswer no_origin = fixture.ask("GET", "/readyz");
   CHECK(no_origin.status == 503);
