@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/base/json.h"
-#include "core/base/log.h"
 #include "core/net/listener.h"
 #include "core/net/told.h"
 #include "proxy/admin/explain.h"
@@ -258,8 +257,6 @@ net::Task<Answer> Api::purge(PurgeOrder order, std::string_view peer) {
   if (!receipt) co_return problem(503, receipt.error().message);
   ++facts_.admin_purges;
   const std::uint64_t position = receipt->pid.position != 0 ? receipt->pid.position : receipt->position;
-  log_info("purge {}: {} name(s){} by {}", position, order.request.targets.size(), order.request.soft ? ", soft," : "",
-           order.request.by);
   purge::Sweeper::Count matched;
   if (order.count) matched = co_await count(receipt->position);
   JsonWriter json;

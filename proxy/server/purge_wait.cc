@@ -1,5 +1,6 @@
 #include "proxy/server/purge_wait.h"
 
+#include "core/base/log.h"
 #include "core/net/told.h"
 
 namespace davenport::server {
@@ -14,6 +15,10 @@ net::Task<Result<purge::Receipt>> purge_and_wait(net::Loop& loop, purge::Log& lo
   log.submit(request, told.teller());
   std::optional<Result<purge::Receipt>> receipt = co_await told.wait(loop.now() + kBound);
   if (!receipt) co_return Error{"shutting down: the purge holds here, and may not have gone further"};
+  if (*receipt) {
+    const std::uint64_t position = (*receipt)->pid.position != 0 ? (*receipt)->pid.position : (*receipt)->position;
+    log_info("purge {}: {} name(s){} by {}", position, request.targets.size(), request.soft ? ", soft," : "", request.by);
+  }
   co_return std::move(*receipt);
 }
 

@@ -1,4 +1,5 @@
 // proxy/server/purge_wait.h: a purge, awaited: it holds here at once, and the answer of the fleet's log comes when it comes.
+// Each is logged with who asked.
 // Thread  the loop's; the log's answer comes in from another one.
 #pragma once
 #include "cache/purge/log.h"
