@@ -216,14 +216,40 @@ struct CacheRules {
   bool trust_head = true;                      // the status of a HEAD's answer may end a stored GET
   Millis stale_if_slow{1'000};                 // a stale answer in hand is served after it; 0: never
   bool server_timing = false;
+  std::vector<std::string> cookieless_paths;   // patterns, or "fingerprinted": strip_cookies holds there (rules_of)
+  std::vector<std::string> drop_vary;          // names or patterns: fields by whose values this cache does not choose, and clients neither
+  std::string tags_as;                         // the field in which clients get all tags of an answer; "": none
+  bool early_hints = true;                     // 103 with the Link fields of the answer before
+  bool precompressed = false;                  // the origin has path.br and path.gz beside path
+  std::vector<std::string> known_origins;      // of the route's header rules (by the loader): other Origins count as none
   Compression compression;
+};
+
+// A field for a header rule, or a webhook; its value may hold $host and the like (header_rules.h).
+struct HeaderLine {
+  std::string name;
+  std::string value;
+  friend bool operator==(const HeaderLine&, const HeaderLine&) = default;
+};
+
+// What is done to the fields of answers that it fits; all that fit are done, in their order.
+struct HeaderRule {
+  std::vector<std::string> paths;              // patterns, or "fingerprinted"; empty: every path
+  std::vector<std::string> types;              // media types or patterns; empty: every one
+  std::vector<std::string> statuses{"2*", "3*"};
+  bool obey = false;                           // this cache obeys what it says, too; such rules come first
+  std::vector<std::string> remove;             // names or patterns; first of the edits
+  std::vector<HeaderLine> set, add, defaults;  // in place of what is there; beside it; where nothing is
+  std::vector<std::string> allow_origins;      // Access-Control-Allow-Origin for these, with Vary: Origin; "*": for all, without
 };
 
 struct Route {
   std::vector<std::string> hosts;              // lower case; the first is canonical, the others its aliases; "*" or empty: any
   std::string path = "/";                      // a prefix, or with a * a pattern of whole paths
   std::uint32_t origin = 0;                    // index into Config::origins
-  CacheRules cache;
+  CacheRules cache;                            // ask rules_of() where a path is known
+  std::shared_ptr<const CacheRules> cookieless;   // `cache` for its cookieless_paths; null: it has none
+  std::vector<HeaderRule> headers;             // those of the file, then its own
 };
 
 enum class Eviction : std::uint8_t { lru, s3_fifo };
@@ -244,9 +270,24 @@ struct Forwarding {
   bool pass_early_hints_http1 = false;         // 103 to HTTP/1.1 clients; other 1xx always
 };
 
+// Where purges are sent on to: a CDN in front, say. Texts may hold {url}, {tags} and the like (proxy/server/webhook.h).
+struct Webhook {
+  std::string url;
+  std::string method = "POST";
+  std::vector<HeaderLine> headers;
+  std::string body;
+  std::string token;                           // for {token}
+  std::vector<std::string> kinds{"url", "tag", "prefix", "all"};
+  Millis timeout{5'000};
+  std::uint32_t retries = 5;
+  Millis retry_after{1'000};                   // doubled for each try
+  std::uint32_t queue = 1'000;                 // purges that wait; more are dropped
+};
+
 struct Purge {
   std::vector<Network> purge_from;             // PURGE on the traffic listeners; empty and no token: off
   std::string token;                           // PURGE on the traffic listeners with this bearer token; "" none
+  std::vector<Webhook> webhooks;
 };
 
 struct Admin {
@@ -340,7 +381,18 @@ using ConfigPtr = std::shared_ptr<const Config>;
 // `host` in lower case without port, `path` without query. Costs one walk over the routes and no allocation.
 const Route* find_route(const Config& config, std::string_view host, std::string_view path);
 
+// The cache rules for a path, without query, of this route.
+const CacheRules& rules_of(const Route& route, std::string_view path);
+
 // Does `text` match a pattern in which each * stands for any run of characters?
 bool matches_pattern(std::string_view pattern, std::string_view text);
+
+inline constexpr std::string_view kFingerprinted = "fingerprinted";
+// Does `path` match one of these patterns, or is it fingerprinted where "fingerprinted" stands among them?
+bool matches_path(const std::vector<std::string>& patterns, std::string_view path);
+
+// Does its last segment carry a hash of what is in it, before an extension: app.3f2a9c1b.css, app-3f2a9c1b.js? Eight characters
+// or more, hexadecimal, with letters of one case and digits. What ends like a UUID is none: an id's content may change.
+bool is_fingerprinted(std::string_view path);
 
 }  // namespace davenport::config

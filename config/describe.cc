@@ -54,6 +54,10 @@ std::string effective(const Config& config) {
   Config copy = config;
   std::string out = fmt::format("# {}, with everything that it leaves out\n", quote(config.source));
   for (const Section& section : file_sections()) append_section(out, section.key, copy);
+  for (const Webhook& webhook : config.purge.webhooks) {
+    out += "\n[[purge.webhook]]\n";
+    append_all(out, webhook_settings(), webhook);
+  }
   for (const Listener& listener : config.listeners) {
     out += "\n[[listen]]\n";
     append_all(out, listener_settings(), listener);
@@ -68,6 +72,10 @@ std::string effective(const Config& config) {
     append_all(out, route_settings(), RouteDraft{route, origin});
     out += "[route.cache]\n";
     append_all(out, cache_settings(), route.cache);
+    for (const HeaderRule& rule : route.headers) {
+      out += "[[route.header]]\n";
+      append_all(out, header_settings(), rule);
+    }
   }
   return out;
 }

@@ -49,6 +49,23 @@ bool is_path(std::string_view text) {
   });
 }
 
+bool is_path_pattern(std::string_view text) {
+  return (text.starts_with('/') || text.starts_with('*')) && std::all_of(text.begin(), text.end(), [](char c) {
+    return c != '?' && http::is_target_char(static_cast<unsigned char>(c));
+  });
+}
+
+// RFC 6454 §6.2, and stars. No path follows.
+bool is_origin(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  return scheme != text.npos && scheme > 0 && visible_without(text.substr(scheme + 3), "/?#,\"");
+}
+
+bool is_url(std::string_view text) {
+  const bool known = text.starts_with("http://") || text.starts_with("https://");
+  return known && visible_without(text, "\"<>\\^`") && text.size() > text.find("://") + 3;
+}
+
 }  // namespace
 
 Result<std::string> check_form(Form form, const std::string& text) {
@@ -71,6 +88,9 @@ Result<std::string> check_form(Form form, const std::string& text) {
     case Form::field_name:
       if (!http::is_token(text)) return expected("the name of a field, such as \"x-country\"", text);
       return lower(text);
+    case Form::optional_field:
+      if (!text.empty() && !http::is_token(text)) return expected("the name of a field, such as \"Cache-Tag\"", text);
+      return text;
     case Form::host:
       if (text.empty()) return text;
       return check_host(text, false);
@@ -82,6 +102,19 @@ Result<std::string> check_form(Form form, const std::string& text) {
     case Form::path_pattern:
       if (!is_path(text.starts_with('*') ? "/" + text : text)) return expected("a path that begins with /, or a pattern with *, without a query", text);
       return text;
+    case Form::asset_path:
+      if (text != kFingerprinted && !is_path_pattern(text)) {
+        return expected("a path or a pattern (\"/assets/*\", \"*.css\"), or \"fingerprinted\"", text);
+      }
+      return text;
+    case Form::origin:
+      if (text != "*" && !is_origin(text)) return expected("an origin such as \"https://shop.example\", or \"*\"", text);
+      return lower(text);
+    case Form::url:
+      if (!is_url(text)) return expected("an address that begins with http:// or https://", text);
+      return text;
+    case Form::answer_field:
+    case Form::webhook_field: break;   // tables: header_rules.h
     case Form::parameter:
       if (!visible_without(text, "=&#")) return expected("the name of a query parameter, or a pattern with *", text);
       return text;

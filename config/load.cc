@@ -6,9 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include "config/header_rules.h"
 #include "config/reader.h"
 #include "config/settings.h"
 #include "config/validate.h"
+#include "config/webhook.h"
 
 namespace davenport::config {
 namespace {
@@ -80,6 +82,55 @@ void read_rules(const Value& table, const std::string& path, CacheRules& rules, 
   else if (drop) rules.keep_parameters.reset();
 }
 
+std::vector<HeaderRule> read_headers(const Value* list, const std::string& path, Context& context) {
+  std::vector<HeaderRule> rules;
+  if (list == nullptr) return rules;
+  if (list->array() == nullptr) {
+    context.error(list->place, path, fmt::format("expected [[{}]], in two pairs of brackets; found {}",
+                                                 path.starts_with("route") ? "route.header" : "header", describe_found(*list)));
+    return rules;
+  }
+  for (const Value& element : *list->array()) {
+    const std::string setting = fmt::format("{}[{}]", path, rules.size());
+    context.written.emplace(setting, element.place);
+    read_table<HeaderRule>(element, setting, "", header_settings(), rules.emplace_back(), context);
+    if (element.table() != nullptr) check_header_rule(rules.back(), setting, context);
+  }
+  return rules;
+}
+
+void read_webhooks(const Value* list, Config& config, Context& context) {
+  if (list == nullptr) return;
+  if (list->array() == nullptr) {
+    return context.error(list->place, "purge.webhook", "expected [[purge.webhook]], in two pairs of brackets; found " + describe_found(*list));
+  }
+  for (const Value& element : *list->array()) {
+    const std::string setting = fmt::format("purge.webhook[{}]", config.purge.webhooks.size());
+    context.written.emplace(setting, element.place);
+    Webhook& webhook = config.purge.webhooks.emplace_back();
+    read_table<Webhook>(element, setting, "", webhook_settings(), webhook, context);
+    if (element.table() != nullptr) check_webhook(webhook, setting, context);
+  }
+}
+
+// What the rules of a route mean for the rest of it.
+void settle_headers(Route& route, std::vector<HeaderRule> of_file, std::vector<HeaderRule> own) {
+  route.headers = std::move(of_file);
+  std::move(own.begin(), own.end(), std::back_inserter(route.headers));
+  std::stable_partition(route.headers.begin(), route.headers.end(), [](const HeaderRule& rule) { return rule.obey; });
+  for (const HeaderRule& rule : route.headers) {
+    for (const std::string& origin : rule.allow_origins) {
+      if (origin != "*") route.cache.known_origins.push_back(origin);
+    }
+  }
+  if (route.cache.cookieless_paths.empty() || route.cache.strip_cookies) return;
+  CacheRules cookieless = route.cache;
+  cookieless.strip_cookies = true;
+  cookieless.pass_cookies.clear();
+  cookieless.key_cookies.clear();
+  route.cookieless = std::make_shared<const CacheRules>(std::move(cookieless));
+}
+
 void find_origin(const RouteDraft& draft, const std::string& path, Config& config, Route& route, Context& context) {
   std::vector<std::string> names;
   for (const Origin& origin : config.origins) names.push_back(origin.name);
@@ -98,9 +149,13 @@ void find_origin(const RouteDraft& draft, const std::string& path, Config& confi
                 nearest(draft.origin, names));
 }
 
-void read_routes(const Value* list, const CacheRules& defaults, Config& config, Context& context) {
+void read_routes(const Value* list, const CacheRules& defaults, const std::vector<HeaderRule>& headers, Config& config, Context& context) {
   if (list == nullptr) {
-    if (config.origins.size() == 1) config.routes.push_back({{}, "/", 0, defaults});
+    if (config.origins.size() == 1) {
+      Route& only = config.routes.emplace_back();
+      only.cache = defaults;
+      settle_headers(only, headers, {});
+    }
     if (config.origins.size() <= 1) return;
     context.error({}, "route", "there are several origins: say with [[route]] which requests go where");
     return;
@@ -114,11 +169,12 @@ void read_routes(const Value* list, const CacheRules& defaults, Config& config, 
     context.written.emplace(path, element.place);
     RouteDraft draft;
     draft.route.cache = defaults;
-    read_table<RouteDraft>(element, path, "", route_settings(), draft, context, {"cache"});
+    read_table<RouteDraft>(element, path, "", route_settings(), draft, context, {"cache", "header"});
     if (element.table() != nullptr) {
       if (const Value* rules = find(*element.table(), "cache")) {
         read_rules(*rules, path + ".cache", draft.route.cache, context);
       }
+      settle_headers(draft.route, headers, read_headers(find(*element.table(), "header"), path + ".header", context));
       find_origin(draft, path, config, draft.route, context);
     }
     config.routes.push_back(std::move(draft.route));
@@ -161,9 +217,12 @@ Result<ConfigPtr, Problems> load(std::string_view toml_text, std::string_view fi
   Config config;
   config.source = file_name;
   read_table<Config>(*document, "", "", file_settings(), config, context,
-                     {"listen", "origin", "route", "cache.defaults"});
+                     {"listen", "origin", "route", "header", "cache.defaults", "purge.webhook"});
   if (const Value* listen = find(root, "listen")) read_listeners(*listen, config, context);
   if (const Value* origins = find(root, "origin")) read_origins(*origins, config, context);
+  if (const Value* purge = find(root, "purge"); purge != nullptr && purge->table() != nullptr) {
+    read_webhooks(find(*purge->table(), "webhook"), config, context);
+  }
 
   CacheRules defaults;
   if (config.cache.strict_rfc) apply_strict(defaults);
@@ -171,7 +230,8 @@ Result<ConfigPtr, Problems> load(std::string_view toml_text, std::string_view fi
   if (cache != nullptr && cache->table() != nullptr) {
     if (const Value* rules = find(*cache->table(), "defaults")) read_rules(*rules, "cache.defaults", defaults, context);
   }
-  read_routes(find(root, "route"), defaults, config, context);
+  const std::vector<HeaderRule> headers = read_headers(find(root, "header"), "header", context);
+  read_routes(find(root, "route"), defaults, headers, config, context);
   resolve_defaults(config, context);
   read_redis(config, context);
   validate(config, context);

@@ -207,8 +207,17 @@ std::string sample_toml() {
   }
   out += "\n# What this route says about caching: any setting of [cache.defaults] below.\n[route.cache]\n";
 
+  out += "\n# What is done to the fields of answers that it fits, as often as needed; [[header]], at the top of the file, holds for all routes\n"
+         "# (docs/configuration.md has all settings):\n"
+         "# [[route.header]]\n# paths = [\"fingerprinted\"]\n# set = { Cache-Control = \"public, max-age=31536000, immutable\" }\n";
+
   for (const Section& section : file_sections().subspan(1)) {
     append_sample_section(out, section);
+    if (section.key == "purge") {
+      out += "\n# Purges sent on to a CDN in front, as often as needed (docs/configuration.md has all settings):\n"
+             "# [[purge.webhook]]\n# url = \"https://api.cdn.example/zones/1/purge\"\n# token_file = \"/etc/davenport/cdn.token\"\n"
+             "# headers = { Authorization = \"Bearer {token}\" }\n# body = '{\"tags\": {tags_json}}'\n";
+    }
     if (section.key != "cache") continue;
     out += "\n# What holds for every route that does not say otherwise.\n[cache.defaults]\n";
     for (const Setting<CacheRules>& setting : cache_settings()) append_sample(out, setting, setting.key, "");
@@ -240,9 +249,16 @@ std::string reference_markdown() {
          "What may be stored, and for how long. A reload takes all of it.\n";
   append_table_head(out, true);
   for (const Setting<CacheRules>& setting : cache_settings()) append_row(out, setting, setting.key, true);
+  out += "\n## `[[route.header]]` and `[[header]]`\n\n"
+         "What is done to the fields of answers ([headers.md](headers.md) shows examples). `[[header]]`, at the top of the file, holds for all "
+         "routes; those of a route come after it. All that fit are done, in their order.\n";
+  append_table(out, header_settings(), "");
   for (const Section& section : file_sections().subspan(1)) {
     out += fmt::format("\n## `[{}]`\n\n{}\n", section.key, section.text);
     append_table(out, file_settings(), section.key);
+    if (section.key != "purge") continue;
+    out += "\n### `[[purge.webhook]]`\n\nPurges sent on to a CDN in front, when they hold here ([headers.md](headers.md) shows examples).\n";
+    append_table(out, webhook_settings(), "");
   }
   return out;
 }

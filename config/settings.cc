@@ -81,7 +81,7 @@ constexpr Setting<Config> kFile[] = {
     {"forwarding.x_forwarded", at<Config, &Config::forwarding, &Forwarding::x_forwarded>,
      "Tell origins about the client with X-Forwarded-For, -Host and -Proto."},
     {"forwarding.early_hints_http1", at<Config, &Config::forwarding, &Forwarding::pass_early_hints_http1>,
-     "Pass 103 (Early Hints) to HTTP/1.1 clients too; some old ones take it for the answer."},
+     "Send 103 (Early Hints) to HTTP/1.1 clients too, the origin's and our own; some old ones take it for the answer."},
 
     {"purge.from", at<Config, &Config::purge, &Purge::purge_from>,
      "Addresses and networks that may send PURGE to the listeners of the traffic. Without them and without a token "
@@ -297,6 +297,9 @@ const std::vector<std::string>& setting_names() {
     add_names(all, "origin.NAME.", origin_settings());
     add_names(all, "route.", route_settings());
     add_names(all, "route.cache.", cache_settings());
+    add_names(all, "header.", header_settings());
+    add_names(all, "route.header.", header_settings());
+    add_names(all, "purge.webhook.", webhook_settings());
     return all;
   }();
   return names;

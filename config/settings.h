@@ -2,8 +2,8 @@
 // page are walks over these tables; a default is not repeated here, it is what config.h initialises the member with.
 //     {"limits.head", at<Config, &Config::limits, &ClientLimits::head, &http::HeadLimits::head_bytes>,
 //      "The longest request line and fields together.", {.low = 1_KiB, .high = 1_MiB}},
-// A key is relative to the table that it stands in: the file itself, [[listen]], [origin.NAME], a server, [[route]], or
-// the cache rules (twice: [cache.defaults] and [route.cache]).
+// A key is relative to the table that it stands in: the file itself, [[listen]], [origin.NAME], a server, [[route]],
+// the cache rules (twice: [cache.defaults] and [route.cache]), a header rule (twice: [[header]] and [[route.header]]), or a webhook.
 // Thread  any; constant data.
 #pragma once
 #include <cstdint>
@@ -24,7 +24,8 @@ namespace davenport::config {
 using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::string*, Millis*,
                           Seconds*, std::optional<Seconds>*, std::vector<std::string>*,
                           std::optional<std::vector<std::string>>*, std::map<int, Seconds>*, std::map<std::string, Seconds>*, Address*,
-                          std::vector<Network>*, std::vector<OriginServer>*, OriginServer*, std::vector<TlsCertificate>*, TlsVersion*, Balance*, SetCookie*, Eviction*,
+                          std::vector<Network>*, std::vector<OriginServer>*, OriginServer*, std::vector<TlsCertificate>*,
+                          std::vector<HeaderLine>*, TlsVersion*, Balance*, SetCookie*, Eviction*,
                           LogFormat*>;
 
 template <class Owner, auto... Path>
@@ -44,10 +45,16 @@ enum class Form : std::uint8_t {
   optional,      // as `any`, or empty
   token,         // RFC 9110 §5.6.2; patterns too, since * is a token character
   field_name,    // a token, put in lower case
+  optional_field,   // a token, or ""
   host,          // host [":" port] or ""
   host_pattern,  // a host without port, "*.suffix" or "*"; put in lower case
   path,          // "/…" without query and fragment
   path_pattern,  // the same, or a pattern with * that may begin with it
+  asset_path,    // "/…" or "*…", each * for any run of characters; or "fingerprinted"
+  origin,        // "scheme://host[:port]", "*" for any run of characters
+  answer_field,  // fields of answers: their values are checked as header_rules.h says
+  webhook_field, // fields of a webhook's request
+  url,           // http or https
   parameter,     // a name in a query, or a pattern: no "=", "&", "#" or space
   tag,           // visible ASCII without comma
   coding,        // "br", "zstd" or "gzip"
@@ -88,6 +95,8 @@ std::span<const Setting<OriginServer>> server_settings();
 std::span<const Setting<TlsCertificate>> certificate_settings();
 std::span<const Setting<RouteDraft>> route_settings();
 std::span<const Setting<CacheRules>> cache_settings();
+std::span<const Setting<HeaderRule>> header_settings();
+std::span<const Setting<Webhook>> webhook_settings();
 
 // The full name of each: "cache.memory", "origin.NAME.retries", "route.cache.ttl", "cache.defaults.ttl" …
 const std::vector<std::string>& setting_names();

@@ -101,6 +101,10 @@ constexpr Setting<CacheRules> kCache[] = {
      "The fields in which answers carry their tags, with spaces or commas between them (`xkey`, `X-Magento-Tags`).",
      {.form = Form::token}},
     {"forward_tags", rule<&CacheRules::forward_tags>, "Leave the `tag_fields` in what clients get."},
+    {"tags_as", rule<&CacheRules::tags_as>,
+     "The field in which clients get all tags of an answer, the origin's and the route's, for the CDN in front: `\"Surrogate-Key\"` "
+     "(with spaces between them), `\"Cache-Tag\"` or another (with commas). Empty: none. Without `forward_tags`, they stand there alone.",
+     {.form = Form::optional_field, .example = R"("Cache-Tag")"}},
     {"unstored_fields", rule<&CacheRules::unstored_fields>,
      "Fields that are not stored (`*` for any run of characters): only the client whose request fetched the answer gets "
      "them.",
@@ -123,7 +127,24 @@ constexpr Setting<CacheRules> kCache[] = {
     {"trust_head", rule<&CacheRules::trust_head>,
      "An answer to HEAD with another status than 200 may end a stored GET's. false: for an application that knows no HEAD."},
     {"coalesce", rule<&CacheRules::coalesce>, "Requests for one key that miss together become one to the origin."},
-    {"server_timing", rule<&CacheRules::server_timing>, "Add Server-Timing to answers."},
+    {"early_hints", rule<&CacheRules::early_hints>,
+     "While a client waits for the origin, send it a 103 with the Link fields (preload, modulepreload, preconnect) of the last answer. To "
+     "HTTP/1.1 clients only with `forwarding.early_hints_http1`."},
+    {"server_timing", rule<&CacheRules::server_timing>,
+     "Add Server-Timing to answers: whether they came from the cache, and how many milliseconds they took here and at the origin."},
+
+    {"cookieless_paths", rule<&CacheRules::cookieless_paths>,
+     "Paths for which `strip_cookies` holds: patterns (`*` for any run of characters), or `\"fingerprinted\"` for names that carry a "
+     "hash of their content.",
+     {.form = Form::asset_path, .example = R"(["fingerprinted", "/assets/*"])"}},
+    {"drop_vary", rule<&CacheRules::drop_vary>,
+     "Fields (`*` for any run of characters) that are taken out of Vary: answers are not told apart by them here, and caches in front "
+     "do not see them. `Vary: *` stays.",
+     {.form = Form::token, .example = R"(["User-Agent", "X-Requested-With"])"}},
+
+    {"precompressed", rule<&CacheRules::precompressed>,
+     "The origin has compressed files beside its files (`app.css.br`, `.gz`, `.zst` beside `app.css`): they are asked for before anything "
+     "is compressed here, and used where they unpack to the same bytes. What is not there is not asked for again for ten minutes."},
 
     {"compression.enabled", coding<&Compression::enabled>,
      "Compress answers of the types below. What is stored is compressed once and its forms are stored beside it. "

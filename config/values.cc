@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "config/forms.h"
+#include "config/header_rules.h"
 #include "config/reader.h"
 #include "config/units.h"
 
@@ -158,6 +159,24 @@ class Assigner {
     read_list(slot, "a list of tables with a certificate and a key", [](const Assigner& element, TlsCertificate& certificate) {
       read_table<TlsCertificate>(element.value_, element.setting_, "", certificate_settings(), certificate, element.context_);
     });
+  }
+
+  void operator()(std::vector<HeaderLine>* slot) const {
+    if (value_.table() == nullptr) return wanted("a table of fields and their values such as { X-Frame-Options = \"DENY\" }");
+    std::vector<HeaderLine> read;
+    const std::size_t mistakes = context_.problems.size();
+    for (const Entry& entry : *value_.table()) {
+      const std::string setting = setting_ + "." + key_text(entry.key);
+      if (const auto name = check_field_name(rules_.form, entry.key); !name) {
+        context_.error(entry.place, setting, name.error().message);
+      } else if (entry.value.string() == nullptr) {
+        context_.error(entry.value.place, setting, "expected a text in quotes; found " + describe_found(entry.value));
+      } else if (const auto text = check_field_value(rules_.form, entry.key, *entry.value.string()); !text) {
+        context_.error(entry.value.place, setting, text.error().message);
+      }
+      if (entry.value.string() != nullptr) read.push_back({entry.key, *entry.value.string()});
+    }
+    if (context_.problems.size() == mistakes) *slot = std::move(read);
   }
 
   void operator()(std::map<int, Seconds>* slot) const {
@@ -329,6 +348,11 @@ struct Shower {
     }
     return list_text(members);
   }
+  Shown operator()(const std::vector<HeaderLine>* slot) const {
+    std::vector<std::string> members;
+    for (const HeaderLine& line : *slot) members.push_back(fmt::format("{} = {}", key_text(line.name), quote(line.value)));
+    return members.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(members, ", "));
+  }
   Shown operator()(const std::map<int, Seconds>* slot) const {
     std::vector<std::string> members;
     for (const auto& [status, ttl] : *slot) {
@@ -375,6 +399,7 @@ struct TypeName {
   std::string operator()(const std::vector<Network>*) const { return "list of networks"; }
   std::string operator()(const std::vector<OriginServer>*) const { return "list of addresses"; }
   std::string operator()(const std::vector<TlsCertificate>*) const { return "list of tables"; }
+  std::string operator()(const std::vector<HeaderLine>*) const { return "table: field = text"; }
   std::string operator()(const std::map<int, Seconds>*) const { return "table: status = duration"; }
   std::string operator()(const std::map<std::string, Seconds>*) const { return "table: name = duration"; }
   template <class Enum>

@@ -27,6 +27,7 @@ struct StoredFacts {
   bool partial : 1 = false;             // a stored 206 (§3.3)
   bool sie_stated : 1 = false;          // the origin itself sent stale-if-error: a limit for a dead origin too (RFC 5861 §4)
   bool targeted : 1 = false;            // ruled by a targeted field (RFC 9213 §2.2)
+  bool relabelled : 1 = false;          // header rules gave it other Cache-Control, Expires or targeted fields than its origin
 
   // current_age (§4.2.3). A clock that went backwards counts as no time passed.
   std::int64_t age(WallSeconds now) const {

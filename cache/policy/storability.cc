@@ -5,6 +5,7 @@
 
 #include "cache/policy/coding.h"
 #include "cache/policy/directives.h"
+#include "cache/policy/header_rules.h"
 #include "cache/policy/range.h"
 #include "cache/policy/reuse.h"
 #include "cache/policy/target.h"
@@ -301,10 +302,16 @@ StoreVerdict judge_updated(const http::RequestHead& request, const http::Respons
   Ask ask = read_ask(request, rules);
   ask.no_store = false;        // what is stored already may be updated; only this answer was not to be kept (§5.2.1.5)
   StoreVerdict verdict = judge_answer(ask, old.partial, merged, times, rules);
+  const bool says_nothing = std::none_of(update.begin(), update.end(),
+                                         [&](const http::Field& field) { return speaks_of_freshness(field, rules); });
+  const bool lost_words = old.relabelled && says_nothing;
   const bool lost_target = old.targeted && !rules.forward_targeted &&
                            std::none_of(rules.targeted_fields.begin(), rules.targeted_fields.end(),
                                         [&](const std::string& name) { return update.find(name) != nullptr; });
-  if (!lost_target) return verdict;
+  if (!lost_target && !lost_words) {
+    verdict.facts.relabelled = old.relabelled;
+    return verdict;
+  }
   StoredFacts facts = old;
   facts.date = date_of(merged.fields, times);
   facts.response_time = times.response_time;
@@ -336,8 +343,8 @@ void make_whole(http::ResponseHead& response) {
   response.fields.remove(FieldId::content_range);
 }
 
-bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, const config::CacheRules& rules,
-                     const http::ResponseHead& response) {
+bool is_kept_field(const http::Field& field, const StoreVerdict& verdict, const config::CacheRules& rules,
+                   const http::ResponseHead& response) {
   switch (field.id) {
     case FieldId::connection: case FieldId::keep_alive: case FieldId::proxy_connection: case FieldId::te:
     case FieldId::transfer_encoding: case FieldId::upgrade:
@@ -354,10 +361,25 @@ bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, cons
     default:
       break;
   }
-  if (!rules.forward_tags && is_tag_field(field, rules)) return false;
-  if (!rules.forward_targeted && lists(rules.targeted_fields, field.name)) return false;
   if (!rules.unstored_fields.empty() && matches_any_case(rules.unstored_fields, field.name)) return false;
   return verdict.withheld.empty() || !lists(verdict.withheld, field.name);
+}
+
+bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, const config::CacheRules& rules,
+                     const http::ResponseHead& response) {
+  if (!rules.forward_tags && is_tag_field(field, rules)) return false;
+  if (!rules.forward_targeted && lists(rules.targeted_fields, field.name)) return false;
+  return is_kept_field(field, verdict, rules, response);
+}
+
+std::string tags_value(const std::vector<std::string>& tags, const config::CacheRules& rules) {
+  const std::string_view between = iequals(rules.tags_as, "Surrogate-Key") ? " " : ",";
+  std::string out;
+  for (const std::string& tag : tags) {
+    if (!out.empty()) out.append(between);
+    out.append(tag);
+  }
+  return out;
 }
 
 bool worth_remembering(Storing storing) {

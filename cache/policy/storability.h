@@ -50,7 +50,8 @@ StoreVerdict judge(const http::RequestHead& request, const http::ResponseHead& r
 // A stored response after a 304, or a HEAD that agrees, updated its fields (§4.3.4): judge() over the `merged` head (stored
 // status, merged fields). `update`: the head that came; a Date it lacks was added at receipt by the caller (RFC 9110
 // §6.6.1). Where `old` was ruled by a targeted field that is not kept among the stored fields (forward_targeted = false) and
-// the update brings none, the old directives go on.
+// the update brings none, the old directives go on; and where header rules gave it other words for its freshness than its
+// origin's and the update has none (`merged` then has the update's alone).
 StoreVerdict judge_updated(const http::RequestHead& request, const http::ResponseHead& merged,
                            const http::Fields& update, const StoredFacts& old, const Times& times,
                            const config::CacheRules& rules);
@@ -68,6 +69,10 @@ void make_whole(http::ResponseHead& response);
 bool is_stored_field(const http::Field& field, const StoreVerdict& verdict, const config::CacheRules& rules,
                      const http::ResponseHead& response);
 
+// Of an answer as clients get it, which header rules and `tags_as` may have given what an origin's would lose above.
+bool is_kept_field(const http::Field& field, const StoreVerdict& verdict, const config::CacheRules& rules,
+                   const http::ResponseHead& response);
+
 // Should the key be remembered as uncacheable (hit-for-miss)? True where the next answer will most likely be refused for
 // the same reason, whoever asks.
 bool worth_remembering(Storing storing);
@@ -77,5 +82,7 @@ bool is_tag_field(const http::Field& field, const config::CacheRules& rules);
 // The tags in the route's tag_fields (commas between them, or spaces; Cache-Tag has commas alone) and the route's own, without
 // repeats, at most 256 of at most 256 bytes.
 std::vector<std::string> tags_of(const http::Fields& response, const config::CacheRules& rules);
+// One value of `tags_as`: with spaces between them in Surrogate-Key, else with commas.
+std::string tags_value(const std::vector<std::string>& tags, const config::CacheRules& rules);
 
 }  // namespace davenport::policy

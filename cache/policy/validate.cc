@@ -67,6 +67,12 @@ bool same_field(const http::Field& a, const http::Field& b) {
   return a.id == b.id && (a.id != FieldId::other || iequals(a.name, b.name));
 }
 
+// Cache-Control for one kind of cache (RFC 9213 §2.1), which a 304 freshens as it does Cache-Control.
+bool is_targeted(std::string_view name) {
+  constexpr std::string_view kEnd = "-cdn-cache-control";
+  return name.size() > kEnd.size() && iequals(name.substr(name.size() - kEnd.size()), kEnd);
+}
+
 }  // namespace
 
 std::string make_etag(const Hash128& body) {
@@ -112,9 +118,10 @@ std::string_view matched_form(const http::Fields& request, const http::Fields& s
 bool is_304_field(const http::Field& field, bool has_etag) {
   switch (field.id) {
     case FieldId::etag: case FieldId::cache_control: case FieldId::content_location: case FieldId::date:
-    case FieldId::expires: case FieldId::vary: case FieldId::cdn_cache_control:
+    case FieldId::expires: case FieldId::vary: case FieldId::cdn_cache_control: case FieldId::surrogate_control:
       return true;
     case FieldId::last_modified: return !has_etag;
+    case FieldId::other: return is_targeted(field.name);
     default: return false;
   }
 }

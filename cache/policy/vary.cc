@@ -1,5 +1,7 @@
 #include "cache/policy/vary.h"
 
+#include "cache/policy/header_rules.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -220,6 +222,7 @@ std::optional<std::string_view> compared_value(std::string_view name, const http
 std::optional<std::string_view> chosen_by(std::string_view name, const http::Fields& request, const config::CacheRules& rules,
                                           std::string& out) {
   if ((rules.strip_cookies || rules.ignore_other_cookies) && name == "cookie") return std::nullopt;
+  if (!rules.known_origins.empty() && name == "origin" && !known_origin(rules, request.get(FieldId::origin))) return std::nullopt;
   return compared_value(name, request, out);
 }
 

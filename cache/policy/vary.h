@@ -10,7 +10,8 @@
 //   others            lines combined, optional white space around commas dropped, empty members too. A value of a field
 //                     that is no list (User-Agent, Cookie, dates ...) is compared as it came;
 //   Cookie            counts as absent with the route's strip_cookies: the origin never gets one; with ignore_other_cookies
-//                     too: it gets those that are in the key (append_key_cookies()).
+//                     too: it gets those that are in the key (append_key_cookies());
+//   Origin            counts as absent where the route's header rules let in certain sites and this is none of them.
 #pragma once
 #include <string>
 #include <string_view>

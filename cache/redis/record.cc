@@ -64,7 +64,7 @@ class Reader {
 
 enum Flag : std::uint16_t {
   kMustRevalidate = 1, kNoCache = 2, kImmutable = 4, kHeuristic = 8, kForced = 16, kValidator = 32, kAuthorization = 64,
-  kSieStated = 128, kTargeted = 256, kAllFlags = 511,
+  kSieStated = 128, kTargeted = 256, kRelabelled = 512, kAllFlags = 1023,
 };
 
 std::uint16_t flags_of(const policy::StoredFacts& facts) {
@@ -72,7 +72,7 @@ std::uint16_t flags_of(const policy::StoredFacts& facts) {
                                     (facts.immutable ? kImmutable : 0) | (facts.heuristic ? kHeuristic : 0) |
                                     (facts.forced ? kForced : 0) | (facts.has_validator ? kValidator : 0) |
                                     (facts.shared_with_authorization ? kAuthorization : 0) | (facts.sie_stated ? kSieStated : 0) |
-                                    (facts.targeted ? kTargeted : 0));
+                                    (facts.targeted ? kTargeted : 0) | (facts.relabelled ? kRelabelled : 0));
 }
 
 void write_facts(Writer& out, const policy::StoredFacts& facts) {
@@ -103,6 +103,7 @@ bool read_facts(Reader& in, policy::StoredFacts& facts) {
   facts.shared_with_authorization = (flags & kAuthorization) != 0;
   facts.sie_stated = (flags & kSieStated) != 0;
   facts.targeted = (flags & kTargeted) != 0;
+  facts.relabelled = (flags & kRelabelled) != 0;
   // Times that no clock of ours says: their differences would overflow.
   constexpr std::int64_t kFarthest = std::int64_t{1} << 40;
   const auto sane = [](WallSeconds time) { return time.time_since_epoch().count() >= 0 && time.time_since_epoch().count() < kFarthest; };

@@ -256,6 +256,7 @@ net::Task<Answer> Api::purge(PurgeOrder order, std::string_view peer) {
   const Result<purge::Receipt> receipt = co_await server::purge_and_wait(loop_, server_.purge_log(), order.request);
   if (!receipt) co_return problem(503, receipt.error().message);
   ++facts_.admin_purges;
+  server_.purged(order.request);
   const std::uint64_t position = receipt->pid.position != 0 ? receipt->pid.position : receipt->position;
   purge::Sweeper::Count matched;
   if (order.count) matched = co_await count(receipt->position);

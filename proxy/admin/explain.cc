@@ -300,26 +300,27 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   out.hosts = route->hosts;
   out.path = route->path;
   out.origin = config->origins[route->origin].name;
-  out.caching = route->cache.enabled;
+  const config::CacheRules& rules = config::rules_of(*route, asked.head.path);
+  out.caching = rules.enabled;
   std::string scratch;
   const policy::KeyParts key =
-      policy::make_key(asked.head, asked.scheme, policy::canonical_host(*route, asked.head.authority), route->cache, scratch);
+      policy::make_key(asked.head, asked.scheme, policy::canonical_host(*route, asked.head.authority), rules, scratch);
   out.key = readable_key(key.key);
   out.resource = key.resource;
   const std::vector<store::StoredPtr> variants = server.store().variants(key);
-  const store::StoredPtr chosen = choose(variants, asked.head.fields, route->cache);
+  const store::StoredPtr chosen = choose(variants, asked.head.fields, rules);
   for (const store::StoredPtr& variant : variants) {
     if (variant->form()) continue;             // it is told with its source
-    out.variants.push_back(describe(*variant, server, route->cache, now));
+    out.variants.push_back(describe(*variant, server, rules, now));
     out.variants.back().chosen = variant == chosen;
-    if (variant == chosen) out.variants.back().sent_as = sent_as(*variant, asked.head.fields, route->cache);
+    if (variant == chosen) out.variants.back().sent_as = sent_as(*variant, asked.head.fields, rules);
     for (const store::StoredPtr& form : variants) {
       if (!form->form() || form->selector() != variant->selector()) continue;
       out.variants.back().forms.push_back({std::string(policy::name_of(form->coding())), form->strong(), form->body_bytes()});
     }
   }
-  decide(out, asked, chosen, route->cache, server.purge_log(), now);
-  advise(out, route->cache);
+  decide(out, asked, chosen, rules, server.purge_log(), now);
+  advise(out, rules);
   return out;
 }
 

@@ -348,6 +348,15 @@ void add_self(Exposition& out, server::Server& server, const ProcessFacts& facts
   out.counter("davenport_purges_total", "Purges by the listener that they came to.");
   out.sample({{"listener", "traffic"}}, sum(workers, &WorkerMetrics::purges));
   out.sample({{"listener", "admin"}}, facts.admin_purges);
+  const server::WebhookStats hooks = server.webhooks();
+  out.counter("davenport_purge_webhook_requests_total", "Requests by which purges were sent on, by what became of them.");
+  out.sample({{"outcome", "sent"}}, hooks.sent);
+  out.sample({{"outcome", "failed"}}, hooks.failed);
+  out.sample({{"outcome", "dropped"}}, hooks.dropped);
+  out.counter("davenport_purge_webhook_retries_total", "Further tries of such requests.");
+  out.sample(hooks.retried);
+  out.gauge("davenport_purge_webhook_waiting", "Such requests that wait.");
+  out.sample(hooks.waiting);
   out.gauge("davenport_purge_position", "Position of the purge log that is applied here.");
   out.sample(server.purge_log().position());
   out.counter("davenport_sweeps_total", "Walks through the store that freed what purges had hit.");

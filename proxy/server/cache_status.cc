@@ -30,6 +30,21 @@ void append_hit_status(std::string& out, std::string_view hit_prefix, std::int64
   out.append("\r\n");
 }
 
+void append_server_timing(std::string& out, std::string_view what, Micros here, Micros origin) {
+  const auto append_millis = [&out](Micros time) {
+    append_number(out, time.count() / 1000);
+    out.append(".");
+    append_number(out, time.count() % 1000 / 100);
+  };
+  out.append("Server-Timing: cache;desc=").append(what).append(";dur=");
+  append_millis(here);
+  if (origin.count() > 0) {
+    out.append(", origin;dur=");
+    append_millis(origin);
+  }
+  out.append("\r\n");
+}
+
 void append_proxy_status(std::string& out, std::string_view name, std::string_view error) {
   out.append("Proxy-Status: ").append(name).append("; error=").append(error).append("\r\n");
 }

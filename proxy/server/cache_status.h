@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cache/policy/reason.h"
+#include "core/base/clock.h"
 #include "proxy/origin/failure.h"
 
 namespace davenport::server {
@@ -21,6 +22,10 @@ void append_forwarded_status(std::string& out, std::string_view name, const Forw
 
 // For an answer from the store. A hit that was not simply fresh says why it was allowed.
 void append_hit_status(std::string& out, std::string_view hit_prefix, std::int64_t ttl, policy::Reason reason);
+
+// "Server-Timing: cache;desc=miss;dur=12.3, origin;dur=11.9" (milliseconds; Server Timing §2): how long it took here, and of that
+// until the origin's answer began to come. 0: the origin was not asked.
+void append_server_timing(std::string& out, std::string_view what, Micros here, Micros origin);
 
 // "Proxy-Status: name; error=connection_timeout" for what we answer in the origin's place.
 void append_proxy_status(std::string& out, std::string_view name, const origin::FailureName& failure);

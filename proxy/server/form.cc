@@ -2,6 +2,7 @@
 
 #include "cache/policy/validate.h"
 #include "proxy/server/hit.h"
+#include "proxy/server/neighbour.h"
 #include "proxy/server/worker.h"
 #include "proxy/transform/coder.h"
 
@@ -79,6 +80,7 @@ net::Task<store::StoredPtr> find_form(Worker& worker, const Request& request) {
   if (shape.kind == Shape::Kind::ask_origin) co_return store::StoredPtr{};
   if (shape.kind == Shape::Kind::source || not_modified(request)) co_return source;
   store::StoredPtr form = worker.shared().store.form(*source, shape.coding);
+  if (!form && request.rules().precompressed) form = co_await form_of_neighbour(worker, request, shape.coding);
   if (!form) {
     transform::Order order = transform::make_order(source, shape.coding, false, rules, request.snapshot->config->cache.max_object_bytes);
     order.must = shape.must;

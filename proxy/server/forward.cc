@@ -60,6 +60,14 @@ std::string joined(const http::Fields& fields, FieldId id) {
   return std::string(fields.combined(id, scratch));
 }
 
+// All tags under the name that the CDN in front reads. An update that has none says nothing of them.
+void add_tags(const http::Fields& response, const config::CacheRules& rules, policy::Brings brings, http::Fields& out) {
+  const bool said = std::any_of(response.begin(), response.end(), [&](const http::Field& field) { return policy::is_tag_field(field, rules); });
+  if (brings == policy::Brings::update && !said) return;
+  const std::vector<std::string> tags = policy::tags_of(response, rules);
+  if (!tags.empty()) out.set_copy(rules.tags_as, policy::tags_value(tags, rules));
+}
+
 // `item` behind what a proxy before us said.
 void add_appended(http::Fields& out, std::string_view name, std::string before, std::string_view item) {
   if (before.empty()) return out.add_copy(name, item);
@@ -143,6 +151,10 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
         continue;
       }
     }
+    if (field.id == FieldId::origin && purpose == Purpose::store && !request.rules().known_origins.empty() &&
+        !policy::known_origin(request.rules(), field.value)) {
+      continue;
+    }
     if (field.id == FieldId::cookie && (request.rules().strip_cookies || listed_cookies)) continue;
     if (field.id == FieldId::if_none_match) {
       // Tags of our own making mean nothing to an origin; those of coded forms stand for its own (policy/coding.h).
@@ -192,8 +204,14 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   out.add("X-Request-Id", request.id);
 }
 
-void make_client_fields(const http::ResponseHead& response, const config::CacheRules& rules, const policy::StoreVerdict* verdict,
-                        WallSeconds received, http::Fields& out, std::string& private_lines) {
+policy::RuleSubject rule_subject(const Request& request, int status, std::string_view type) {
+  return policy::subject_of(request.head, request.key.resource, request.scheme, status, type);
+}
+
+void make_client_fields(const Request& request, const http::ResponseHead& response, const policy::StoreVerdict* verdict,
+                        const policy::RuleSubject& subject, policy::Brings brings, WallSeconds received, http::Fields& out,
+                        std::string& private_lines) {
+  const config::CacheRules& rules = request.rules();
   const http::HopByHop hop(response.fields);
   out.clear();
   for (const http::Field& field : response.fields) {
@@ -209,12 +227,15 @@ void make_client_fields(const http::ResponseHead& response, const config::CacheR
       if (field.id == FieldId::trailer) continue;         // none is kept
       if (field.id == FieldId::age) continue;             // made anew at each use (RFC 9111 §4.2.3)
       if (!policy::is_stored_field(field, *verdict, rules, response)) {
-        http::append_field(private_lines, field.name, field.value);
+        if (!policy::removed_by_rules(request.route->headers, subject, field.name)) http::append_field(private_lines, field.name, field.value);
         continue;
       }
     }
     out.add(field.id, field.name, field.value);
   }
+  if (!rules.tags_as.empty()) add_tags(response.fields, rules, brings, out);
+  policy::drop_from_vary(rules, out);
+  policy::apply_header_rules(request.route->headers, policy::RulesFor::clients, brings, subject, out);
   if (!out.has(FieldId::date)) out.add_copy("Date", http::http_date(received));   // RFC 9110 §6.6.1
 }
 

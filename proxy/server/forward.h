@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "cache/policy/header_rules.h"
 #include "cache/policy/storability.h"
 #include "core/http/message.h"
 #include "proxy/origin/exchange.h"
@@ -29,10 +30,15 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
 // The target in origin-form (or "*"), appended.
 void append_origin_target(const http::RequestHead& head, std::string& out);
 
-// `out` borrows from `response`: clone() what outlives it. What a client gets of an origin's answer: without hop-by-hop, framing, tags (unless kept), Age where `stored`. Set-Cookie
-// that must not be stored is appended to `private_lines` instead when `verdict` strips it.
-void make_client_fields(const http::ResponseHead& response, const config::CacheRules& rules, const policy::StoreVerdict* verdict,
-                        WallSeconds received, http::Fields& out, std::string& private_lines);
+// What the header rules are applied to: an answer to this request, with a status and a Content-Type.
+policy::RuleSubject rule_subject(const Request& request, int status, std::string_view type);
+
+// `out` borrows from `response`: clone() what outlives it. What a client gets of an origin's answer: without hop-by-hop, framing,
+// tags (unless kept), Age where `stored`; then the header rules. Set-Cookie that must not be stored is appended to `private_lines`
+// instead when `verdict` strips it. `subject`: of the answer as it will be stored or sent.
+void make_client_fields(const Request& request, const http::ResponseHead& response, const policy::StoreVerdict* verdict,
+                        const policy::RuleSubject& subject, policy::Brings brings, WallSeconds received, http::Fields& out,
+                        std::string& private_lines);
 
 // "HTTP/1.1 200 OK" and the fields; Cache-Status lines first, so that ours may follow them. No framing, no empty line.
 void append_head(std::string& out, int status, std::string_view reason, const http::Fields& fields);

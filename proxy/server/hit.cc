@@ -36,6 +36,11 @@ struct Tail {
   const policy::StoredFacts& facts;
   std::int64_t age, ttl;
 
+  std::string_view what() const {
+    if (label.forwarded) return label.revalidated ? "revalidated" : "miss";
+    return ttl > 0 ? "hit" : "stale";
+  }
+
   void append(std::string& text, const http::RequestHead& request) const {
     text.append("Age: ");
     append_number(text, std::min<std::int64_t>(age, std::int64_t{1} << 31));
@@ -46,7 +51,7 @@ struct Tail {
     } else {
       append_hit_status(text, snapshot.hit_prefix, ttl, label.reason);
     }
-    if (rules.server_timing) text.append(label.forwarded ? "Server-Timing: cache;desc=miss\r\n" : "Server-Timing: cache;desc=hit\r\n");
+    if (rules.server_timing) append_server_timing(text, what(), label.took, label.forwarded ? account.origin_time : Micros{0});
     text.append(label.private_fields);
     text.append(connection_line(request, label.keep_alive));
   }

@@ -26,6 +26,7 @@ struct HitLabel {
   std::string_view private_fields;    // lines for this client alone (Set-Cookie), each ended by CRLF
   bool keep_alive = true;
   bool stored = true;                 // with `forwarded`: it is in the store
+  Micros took{0};                     // for Server-Timing
 };
 
 // Appends the answer and fills in the account. `response` is borrowed as Output::stored() says.

@@ -75,6 +75,26 @@ std::string etag_of(const store::Fill& fill) {
   return policy::make_etag(chain);
 }
 
+// By what the origin says, where rules that are not obeyed tell others something else.
+policy::StoreVerdict judge_update(const Request& request, const http::ResponseHead& merged, const http::ResponseHead& update,
+                                  const policy::RuleSubject& subject, const policy::Times& times) {
+  const std::vector<config::HeaderRule>& rules = request.route->headers;
+  const policy::StoredFacts& old = request.stored->facts();
+  if (rules.empty()) return policy::judge_updated(request.head, merged, update.fields, old, times, request.rules());
+  http::Fields said = update.fields.clone();
+  policy::apply_header_rules(rules, policy::RulesFor::cache, policy::Brings::update, subject, said);
+  http::ResponseHead judged;
+  judged.status = merged.status;
+  judged.framing = merged.framing;
+  judged.content_length = merged.content_length;
+  judged.fields = merged.fields.clone();
+  if (old.relabelled) policy::remove_relabelled(request.rules(), judged.fields);
+  policy::merge_304(judged.fields, said);
+  policy::StoreVerdict verdict = policy::judge_updated(request.head, judged, said, old, times, request.rules());
+  verdict.facts.relabelled = old.relabelled || policy::relabels_freshness(rules, subject, request.rules());
+  return verdict;
+}
+
 void count(Worker& worker, policy::Storing storing) { worker.metrics().storing[static_cast<std::size_t>(storing)].add(); }
 
 }  // namespace
@@ -93,15 +113,19 @@ std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& requ
   head->status = verdict.facts.status;
   head->origin_status = response.status;
   head->reason = whole_206 ? "" : std::string(response.reason);
+  const policy::RuleSubject subject = rule_subject(request, head->status, response.fields.get(http::FieldId::content_type));
+  http::Fields fields;
+  make_client_fields(request, response, &verdict, subject, policy::Brings::answer, received, fields, private_lines);
   // Of an answer that may be coded here every coding can be made, so that it answers whatever a client accepts.
-  head->codable = policy::codable(head->status, response.fields, rules.compression) == policy::Codable::yes;
-  head->coding = policy::source_coding(response.fields);
-  head->selector = policy::make_selector(response.fields, request.head.fields, rules, head->codable);
+  head->codable = policy::codable(head->status, fields, rules.compression) == policy::Codable::yes;
+  head->coding = policy::source_coding(fields);
+  // A Vary that is not stored still tells variants apart.
+  const bool vary_withheld = response.fields.has(http::FieldId::vary) && !policy::is_stored_field(*response.fields.find(http::FieldId::vary), verdict, rules, response);
+  head->selector = policy::make_selector(vary_withheld ? response.fields : fields, request.head.fields, rules, head->codable);
   head->tags = hashes_of(worker, policy::tags_of(response.fields, rules));
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
-  http::Fields fields;
-  make_client_fields(response, rules, &verdict, received, fields, private_lines);
+  verdict.facts.relabelled = policy::relabels_freshness(request.route->headers, subject, rules);
   if (head->codable) policy::vary_by_coding(fields);
   head->fields = fields.clone();
   head->verdict = std::move(verdict);
@@ -143,15 +167,18 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   http::Fields stored_fields;
   read_stored_head(old->head(), status, reason, stored_fields);
   http::Fields merged = stored_fields.clone();
+  const std::string_view type = update.fields.has(http::FieldId::content_type) ? update.fields.get(http::FieldId::content_type)
+                                                                               : stored_fields.get(http::FieldId::content_type);
+  const policy::RuleSubject subject = rule_subject(request, status, type);
   http::Fields update_fields;
-  make_client_fields(update, request.rules(), nullptr, times.response_time, update_fields, out.private_lines);
+  make_client_fields(request, update, nullptr, subject, policy::Brings::update, times.response_time, update_fields, out.private_lines);
   policy::merge_304(merged, update_fields);
   http::ResponseHead head;
   head.status = static_cast<std::uint16_t>(status);
   head.framing = http::Framing::length;
   head.content_length = old->body_bytes();
   for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
-  policy::StoreVerdict verdict = policy::judge_updated(request.head, head, update.fields, old->facts(), times, request.rules());
+  policy::StoreVerdict verdict = judge_update(request, head, update, subject, times);
   // An update that forbids forms of a source that was stored for them ends it: it is no variant of one coding.
   const bool forbidden = old->codable() && policy::forbids_transform(merged);
   const bool kept = !forbidden && (verdict.ok() || verdict.storing == policy::Storing::partial);
@@ -160,7 +187,7 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   http::Fields fields;
   for (const http::Field& field : merged) {
     if (field.id == http::FieldId::content_length) continue;
-    if (!kept || policy::is_stored_field(field, verdict, request.rules(), head)) {
+    if (!kept || policy::is_kept_field(field, verdict, request.rules(), head)) {
       fields.add(field.id, field.name, field.value);
     } else {
       http::append_field(out.private_lines, field.name, field.value);

@@ -6,6 +6,7 @@
 #include "cache/policy/validate.h"
 #include "core/base/log.h"
 #include "proxy/server/client.h"
+#include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -167,6 +168,13 @@ net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& fligh
   co_return true;
 }
 
+// As the origin sent it, and as header rules change it where this cache is to obey them.
+policy::StoreVerdict judge_answer(const Request& request, const http::ResponseHead& head, const policy::Times& times) {
+  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
+  const std::optional<http::ResponseHead> obeyed = policy::as_obeyed(request.route->headers, subject, head);
+  return policy::judge(request.head, obeyed ? *obeyed : head, times, request.rules());
+}
+
 bool is_error_status(int status) { return status == 500 || status == 502 || status == 503 || status == 504; }
 
 }  // namespace
@@ -218,7 +226,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     const int status = (*head)->status;
     if (completion && (status == 206 || status == 416)) {
       joined = completed(*completion, **head);
-      if (joined && policy::judge(request.head, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())}, rules).ok()) break;
+      if (joined && judge_answer(request, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())}).ok()) break;
       joined.reset();
       completion.reset();                            // the part is of another whole: ask once more, for all of it
       continue;
@@ -266,7 +274,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     }
   }
 
-  policy::StoreVerdict verdict = policy::judge(request.head, response, times, rules);
+  policy::StoreVerdict verdict = judge_answer(request, response, times);
   const bool has_body = response.framing != http::Framing::none;
   if (verdict.ok() && response.framing == http::Framing::length && response.content_length > most_bytes(request)) {
     verdict.storing = policy::Storing::too_large;
@@ -299,6 +307,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
 
   auto flight_head = make_flight_head(worker, request, response, std::move(verdict), times.response_time, led.private_lines);
   flight_head->origin_status = (*head)->status;
+  remember_hints(worker.shared().hints, request, flight_head->status, flight_head->fields, flight->position());
   Landing landing{flight, std::move(flight_head), std::move(fill), rules.max_variants};
 
   // What has arrived with the head, at once: most answers are whole here, and nobody waits.

@@ -50,7 +50,7 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
   const Snapshot& snapshot = *worker.snapshot();
   const config::Route* const route = route_of(snapshot, head.authority, head.path, worker.text_scratch());
   if (route == nullptr) return false;
-  const config::CacheRules& rules = route->cache;
+  const config::CacheRules& rules = config::rules_of(*route, head.path);
   if (policy::must_pass(head, rules)) return false;
   const std::string_view host = route->hosts.empty() ? std::string_view{} : policy::canonical_host(*route, head.authority);
   const policy::KeyParts key = policy::make_key(head, peer.https ? "https" : "http", host, rules, worker.key_scratch());

@@ -9,6 +9,7 @@
 #include "proxy/server/body_reader.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client.h"
+#include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -129,7 +130,9 @@ void compare_with_stored(Worker& worker, const Request& request, purge::Position
 std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const http::ResponseHead& head, const policy::Times& times,
                                   purge::Position before, std::optional<purge::Position> own) {
   if (request.head.method != http::Method::post || own != before + 1) return nullptr;
-  policy::StoreVerdict verdict = policy::judge_post(request.head, request.scheme, head, times, request.rules());
+  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
+  const std::optional<http::ResponseHead> obeyed = policy::as_obeyed(request.route->headers, subject, head);
+  policy::StoreVerdict verdict = policy::judge_post(request.head, request.scheme, obeyed ? *obeyed : head, times, request.rules());
   if (!verdict.ok()) return nullptr;
   auto flight = std::make_shared<Flight>(std::string(request.key.key), request.key, Hash128{}, *own);
   return keep_beside(worker, request, std::move(flight), head, std::move(verdict), times.response_time);
@@ -211,7 +214,11 @@ net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange&
   }
   http::Fields fields;
   std::string lines;
-  make_client_fields(head, request.rules(), nullptr, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
+  const policy::Brings brings = head.status == 304 ? policy::Brings::update : policy::Brings::answer;
+  make_client_fields(request, head, nullptr, subject, brings, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  Shared& shared = client.worker().shared();
+  remember_hints(shared.hints, request, head.status, fields, shared.purge_log.position());
   const Watch watch(client, exchange);
   Passing passing(client, request, account);
   if (!upgraded && keeper == nullptr) {
@@ -232,6 +239,7 @@ net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange&
   } else {
     append_forwarded_status(text, request.snapshot->config->cache.name,
                             {account.reason, account.storing, head.status, keeper != nullptr, false, false, 0});
+    if (request.rules().server_timing) append_server_timing(text, "pass", took(request, client.worker().loop().now()), account.origin_time);
     text.append(private_lines);
     if (chunked && !head_only) {
       text.append("Transfer-Encoding: chunked\r\n");

@@ -37,8 +37,9 @@ struct Request {
   policy::Decision decision;
   store::StoredPtr stored;        // chosen by Vary; null: none
   policy::PurgeState purge = policy::PurgeState::valid;
+  bool hinted = false;            // a 103 of ours was thought of
 
-  const config::CacheRules& rules() const { return route->cache; }
+  const config::CacheRules& rules() const { return config::rules_of(*route, head.path); }
   // Owns a copy of `parsed`'s bytes; `parsed` lies in `raw`.
   void take(http::RequestHead& parsed, std::string_view raw);
   // As new, but with the room that its texts and lines have taken already.
@@ -53,6 +54,9 @@ inline Ending ending_of(const http::RequestHead& head) {
   if (head.major == 2) return Ending::frames;
   return head.minor == 0 ? Ending::close : Ending::chunks;
 }
+
+// For so long has it been under way.
+inline Micros took(const Request& request, SteadyTime now) { return std::chrono::duration_cast<Micros>(now - request.now.steady); }
 
 // What an answer was, for the log and the counters.
 struct Account {

@@ -37,8 +37,11 @@ class ServerImpl final : public Server {
         sweeper_(shared_log_ != nullptr ? shared_log_->applied() : embedded_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
         coder_(std::make_unique<transform::Coder>(store_, snapshot->config->cache.coding_threads)),
         shared_{store_, purge_log_, sweeper_, *coder_, snapshot->config->redis, {}, {}, {}, {false}},
+        webhooks_(loop),
         tickets_(std::move(tickets)),
-        snapshot_(std::move(snapshot)) {}
+        snapshot_(std::move(snapshot)) {
+    shared_.webhooks = &webhooks_;
+  }
 
   ~ServerImpl() override {
     health_.reset();
@@ -53,6 +56,7 @@ class ServerImpl final : public Server {
 
   Result<std::monostate> open() {
     const config::Config& config = *snapshot_->config;
+    if (Result<std::monostate> adopted = webhooks_.adopt(config.purge.webhooks); !adopted) return adopted;
     for (std::uint32_t i = 0; i < config.workers; ++i) {
       workers_.push_back(std::make_unique<Worker>(shared_, snapshot_, access_log_ ? access_log_->make_ring() : nullptr));
     }
@@ -85,6 +89,7 @@ class ServerImpl final : public Server {
     const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_);
     if (!made) return made.error();
     const SnapshotPtr& snapshot = *made;
+    if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
     {
       const std::scoped_lock lock(mutex_);
       snapshot_ = snapshot;
@@ -144,6 +149,8 @@ class ServerImpl final : public Server {
   Popularity::Filled filled() const override { return popularity_->filled(); }
   Warmer* warmer() override { return warmer_.get(); }
   std::vector<std::string> listening() const override { return listening_; }
+  void purged(const purge::Request& purge) override { webhooks_.send(purge); }
+  WebhookStats webhooks() const override { return webhooks_.stats(); }
   void reopen_logs() override {
     if (access_log_) access_log_->reopen();
   }
@@ -218,6 +225,7 @@ class ServerImpl final : public Server {
   purge::Sweeper sweeper_;
   std::unique_ptr<transform::Coder> coder_;
   Shared shared_;
+  Webhooks webhooks_;
   const net::TicketKeysPtr tickets_;
   mutable std::mutex mutex_;
   SnapshotPtr snapshot_;                       // guarded by mutex_ for readers of other threads

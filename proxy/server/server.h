@@ -21,6 +21,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/origin/cluster.h"
 #include "proxy/server/popularity.h"
+#include "proxy/server/webhook.h"
 #include "proxy/transform/coder.h"
 
 namespace davenport::server {
@@ -56,6 +57,8 @@ class Server {
   virtual std::vector<std::string> listening() const = 0;                // "127.0.0.1:8080", true ports
   virtual Warmer* warmer() { return nullptr; }                           // null: this server warms nothing
   virtual Popularity::Filled filled() const { return {}; }               // how memory was filled at the start
+  virtual void purged(const purge::Request& purge) { static_cast<void>(purge); }   // any; to be sent on
+  virtual WebhookStats webhooks() const { return {}; }                   // any
   virtual void reopen_logs() = 0;
 };
 

@@ -12,8 +12,11 @@
 #include "cache/purge/tag_names.h"
 #include "cache/store/memory_store.h"
 #include "config/config.h"
+#include "proxy/server/early_hints.h"
 #include "proxy/server/flight.h"
 #include "proxy/server/rate.h"
+#include "proxy/server/neighbour.h"
+#include "proxy/server/webhook.h"
 #include "proxy/transform/coder.h"
 
 namespace davenport::server {
@@ -46,6 +49,9 @@ struct Shared {
   std::atomic<bool> draining{false};
   std::atomic<bool> gives_way{false};      // an origin queues or errs: what no visitor waits for is left
   purge::TagNames tag_names{};
+  Webhooks* webhooks = nullptr;            // set before the workers start
+  EarlyHints hints{};
+  Neighbours neighbours{};
 };
 
 }  // namespace davenport::server

@@ -14,6 +14,7 @@
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client.h"
+#include "proxy/server/early_hints.h"
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
@@ -47,6 +48,7 @@ net::Task<void> hit(Client& client, Request& request, HitLabel label, Account& a
     co_return;
   }
   label.keep_alive = client.keeps_alive();
+  label.took = took(request, client.worker().loop().now());
   append_hit(client.output(), request.head, *sent, label, *request.snapshot, request.rules(), wall_now(), account);
   if (sent != request.stored) count_saved(client.worker(), *request.stored, *sent, account);
   client.output().hold(sent);
@@ -200,6 +202,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
     http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));
     append_forwarded_status(text, request.snapshot->config->cache.name,
                             {account.reason, policy::Storing::stored, head.origin_status, true, !leader, true, facts.ttl(now)});
+    if (request.rules().server_timing) append_server_timing(text, "miss", took(request, client.worker().loop().now()), account.origin_time);
     text.append(leader ? private_lines : std::string_view{});
     text.append(connection_line(request.head, client.keeps_alive()));
     text.append("\r\n");
@@ -457,6 +460,7 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
       co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
       co_return;
     }
+    hint_early(client, request);
     if (turn == 0) slot = request.key.hash;
     const Followed followed = co_await fetch(client, request, for_itself, slot, account);
     if (followed == Followed::answered) co_return;
@@ -516,6 +520,7 @@ net::Task<void> answer(Client& client, Request& request) {
     request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
                                    request.rules(), request.key_bytes);
     if (pass) {
+      if (!request.head.wants_upgrade) hint_early(client, request);
       co_await relay(client, request, *pass, account);
     } else {
       co_await from_cache(client, request, account);

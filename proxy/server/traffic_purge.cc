@@ -47,6 +47,7 @@ net::Task<void> answer_purge(Client& client, Request& request, Account& account)
     co_return;
   }
   worker.metrics().purges.add();
+  worker.shared().webhooks->send(*purge);
   if (receipt->reach == purge::Reach::here) {
     say(503, "The purge holds here; the other instances could not be told.");
     co_return;

@@ -31,8 +31,22 @@ origin = "b c"
 [route.cache]
 keep_parameters = []
 tags = ["x", "y"]
+tags_as = "Cache-Tag"
+[[route.header]]
+paths = ["fingerprinted", "/a/*"]
+set = { Cache-Control = "public", "X-Of" = "$host" }
+default = { A = "\"quoted\"" }
+[[route.header]]
+remove = ["Server"]
+allow_origins = ["https://a.example", "https://*.b.example"]
+obey = true
 [[route]]
 origin = "shop"
+[[purge.webhook]]
+url = "https://cdn.example/purge/{tag}"
+headers = { X-Soft = "{soft}" }
+body = '{"tags": {tags_json}}'
+kinds = ["tag"]
 )";
 
 }  // namespace

@@ -21,13 +21,20 @@ int found(const Config& config, std::string_view host, std::string_view path) {
   return route == nullptr ? -1 : static_cast<int>(route - config.routes.data());
 }
 
+Route route(std::vector<std::string> hosts, std::string path) {
+  Route out;
+  out.hosts = std::move(hosts);
+  out.path = std::move(path);
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("an exact host goes before a suffix, a longer suffix before a shorter one, and both before any host") {
-  const Config config = with_routes({{{}, "/", 0, {}},
-                                     {{"*.shop.example"}, "/", 0, {}},
-                                     {{"*.eu.shop.example"}, "/", 0, {}},
-                                     {{"shop.example", "www.shop.example"}, "/", 0, {}}});
+  const Config config = with_routes({route({}, "/"),
+                                     route({"*.shop.example"}, "/"),
+                                     route({"*.eu.shop.example"}, "/"),
+                                     route({"shop.example", "www.shop.example"}, "/")});
   CHECK(found(config, "shop.example", "/") == 3);
   CHECK(found(config, "www.shop.example", "/") == 3);
   CHECK(found(config, "img.shop.example", "/") == 1);
@@ -39,9 +46,9 @@ TEST_CASE("an exact host goes before a suffix, a longer suffix before a shorter 
 }
 
 TEST_CASE("of the routes of a host the longest path wins, and it ends at a segment") {
-  const Config config = with_routes({{{"shop.example"}, "/img", 0, {}},
-                                     {{"shop.example"}, "/", 0, {}},
-                                     {{"shop.example"}, "/img/big/", 0, {}}});
+  const Config config = with_routes({route({"shop.example"}, "/img"),
+                                     route({"shop.example"}, "/"),
+                                     route({"shop.example"}, "/img/big/")});
   struct Row { std::string_view path; int route; };
   for (const Row& row : {Row{"/", 1}, Row{"", 1}, Row{"*", 1}, Row{"/img", 0}, Row{"/img/", 0}, Row{"/img/x", 0},
                          Row{"/imgs", 1}, Row{"/im", 1}, Row{"/IMG", 1}, Row{"/img/big", 0}, Row{"/img/big/", 2},
@@ -52,7 +59,7 @@ TEST_CASE("of the routes of a host the longest path wins, and it ends at a segme
 }
 
 TEST_CASE("a pattern takes whole paths, and comes before what paths start with") {
-  const Config config = with_routes({{{}, "/", 0, {}}, {{}, "/shop", 0, {}}, {{}, "*.php", 0, {}}, {{}, "/shop/*.php", 0, {}}, {{"a.example"}, "/", 0, {}}});
+  const Config config = with_routes({route({}, "/"), route({}, "/shop"), route({}, "*.php"), route({}, "/shop/*.php"), route({"a.example"}, "/")});
   CHECK(found(config, "shop.example", "/index.php") == 2);
   CHECK(found(config, "shop.example", "/shop/x.php") == 3);
   CHECK(found(config, "shop.example", "/shop/x.php/more") == 1);
@@ -61,22 +68,22 @@ TEST_CASE("a pattern takes whole paths, and comes before what paths start with")
 }
 
 TEST_CASE("a host that no route names has no route, unless one takes any host") {
-  const Config named = with_routes({{{"shop.example"}, "/", 0, {}}});
+  const Config named = with_routes({route({"shop.example"}, "/")});
   CHECK(found(named, "other.example", "/") == -1);
   CHECK(found(with_routes({}), "shop.example", "/") == -1);
-  const Config starred = with_routes({{{"*"}, "/", 0, {}}});
+  const Config starred = with_routes({route({"*"}, "/")});
   CHECK(found(starred, "other.example", "/") == 0);
 }
 
 TEST_CASE("a host whose routes do not reach the path falls to the next kind of host") {
-  const Config config = with_routes({{{"shop.example"}, "/api", 0, {}}, {{"*"}, "/", 0, {}}});
+  const Config config = with_routes({route({"shop.example"}, "/api"), route({"*"}, "/")});
   CHECK(found(config, "shop.example", "/api/x") == 0);
   CHECK(found(config, "shop.example", "/x") == 1);
-  CHECK(found(with_routes({{{"shop.example"}, "/api", 0, {}}}), "shop.example", "/x") == -1);
+  CHECK(found(with_routes({route({"shop.example"}, "/api")}), "shop.example", "/x") == -1);
 }
 
 TEST_CASE("a route with several hosts counts by the best of them") {
-  const Config config = with_routes({{{"*.example", "a.example"}, "/", 0, {}}, {{"*.example"}, "/long", 0, {}}});
+  const Config config = with_routes({route({"*.example", "a.example"}, "/"), route({"*.example"}, "/long")});
   CHECK(found(config, "a.example", "/long") == 0);
   CHECK(found(config, "b.example", "/long") == 1);
 }
@@ -127,4 +134,18 @@ TEST_CASE("patterns agree with a plain recursive definition on all short texts")
     }
   }
   CHECK(disagreements == 0);
+}
+
+TEST_CASE("a name with a hash before its extension is fingerprinted") {
+  for (const std::string_view path : {"/app.3f2a9c1b.css", "/assets/app-3f2a9c1b.js", "/main.a1b2c3d4.chunk.js", 
+                                      "/3f2a9c1be5.woff2", "/app_3F2A9C1B.css", "/a/styles.5d41402abc4b2a76b9719d911017c592.css.map"}) {
+    CAPTURE(path);
+    CHECK(is_fingerprinted(path));
+  }
+  for (const std::string_view path : {"/", "/app.css", "/app.3f2a9c1b", "/3f2a9c1b/app.css", "/jquery-3.6.0.min.js", "/report-20240131.pdf",
+                                      "/deadbeef.css", "/app.3f2a9c.css", "/iPhone15.png", "/index-BqZ4x9aK.js", "/photo.1024x768aa.jpg", "/products.html",
+                                      "/u/550e8400-e29b-41d4-a716-446655a40000.jpg", "/app.3F2a9c1b.css"}) {
+    CAPTURE(path);
+    CHECK_FALSE(is_fingerprinted(path));
+  }
 }

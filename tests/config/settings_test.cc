@@ -69,6 +69,8 @@ TEST_CASE("each setting has one key, a text, and takes its own default, example 
   check_table(server_settings());
   check_table(route_settings());
   check_table(cache_settings());
+  check_table(header_settings());
+  check_table(webhook_settings());
 }
 
 TEST_CASE("each setting of the file stands in a section that the reference describes") {

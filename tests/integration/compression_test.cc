@@ -398,3 +398,28 @@ TEST_CASE("explain tells what is stored in which coding, and which one a request
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("a precompressed neighbour is used where it unpacks to the same bytes, and not asked for twice where there is none") {
+  Origin origin;
+  const Proxy proxy(patient(origin).add("route.cache", "precompressed = true"));
+  const std::string text = css_text(20'000);
+  for (const std::string path : {"/a.css", "/stale.css", "/none.css"}) origin.on("GET", path).reply(200, kCss, text);
+  origin.on("GET", "/a.css.gz").reply(200, {{"content-type", "application/gzip"}}, gzipped(text));
+  origin.on("GET", "/stale.css.gz").reply(200, {{"content-type", "application/gzip"}}, gzipped(css_text(20'000, 2)));
+  origin.on("GET", "/none.css.gz").reply(404);
+  for (const std::string path : {"/a.css", "/stale.css", "/none.css"}) {
+    CAPTURE(path);
+    for (int i = 0; i < 3; ++i) {
+      const RawResponse answer = get(proxy, path, "gzip");
+      CHECK(answer.field("content-encoding") == "gzip");
+      CHECK(answer.field("content-type") == "text/css");
+      CHECK(unpacked(answer) == text);
+      const bool neighbour = path == "/a.css";       // made well, once, at the origin
+      CHECK(answer.field("etag") == (neighbour ? "W/\"v1~gzip+\"" : "W/\"v1~gzip\""));
+      CHECK((answer.body == gzipped(text)) == neighbour);
+    }
+    CHECK(origin.requests(path + ".gz") == 1);
+    CHECK(origin.last_request(path + ".gz").field("accept-encoding") == "");
+  }
+  CHECK(proxy.metric("coded_forms", {{"effort", "fast"}}) == 2);
+}

@@ -65,7 +65,8 @@ std::string ProxyConfig::text() const {
   for (const Table& table : tables) out += "\n[" + table.name + "]\n" + table.lines;
   for (const std::vector<Table>& route : routes_) {
     for (const Table& table : route) {
-      out += (table.name == "route" ? "\n[[route]]\n" : "\n[" + table.name + "]\n") + table.lines;
+      const bool listed = table.name == "route" || table.name == "route.header";
+      out += (listed ? "\n[[" + table.name + "]]\n" : "\n[" + table.name + "]\n") + table.lines;
     }
   }
   return out;

@@ -1,7 +1,7 @@
 // tests/support/proxy_config.h: a configuration as TOML text, put together line by line.
 //     ProxyConfig config = config_for(origin);
 //     config.add("route.cache", "stale_if_slow = \"0s\"").add("limits", "body = \"1KiB\"");
-// Tables  "" is the top of the file; "route" and "route.cache" speak of the last route begun. What is not said is the
+// Tables  "" is the top of the file; "route", "route.cache" and "route.header" (one rule) speak of the last route begun. What is not said is the
 //         product's default, but for ports (free ones), a short shutdown, and two workers.
 #pragma once
 #include <string>

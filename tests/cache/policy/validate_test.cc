@@ -88,14 +88,14 @@ TEST_CASE("conditions count for GET and HEAD, and for stored representations onl
 
 TEST_CASE("fields of a 304 (RFC 9110 §15.4.5)") {
   const auto fields = lines("ETag: \"v\"\nCache-Control: a\nContent-Location: a\nDate: {0}\nExpires: {0}\nVary: a\n"
-                            "CDN-Cache-Control: a\nLast-Modified: {0}\nContent-Type: a\nContent-Length: 1\nSet-Cookie: a\nX-A: b");
+                            "CDN-Cache-Control: a\nEdge-CDN-Cache-Control: a\nSurrogate-Control: a\nLast-Modified: {0}\nContent-Type: a\nContent-Length: 1\nSet-Cookie: a\nX-A: b");
   std::string with_etag, without_etag;
   for (const http::Field& field : fields) {
     if (is_304_field(field, true)) with_etag.append(field.name).append(" ");
     if (is_304_field(field, false)) without_etag.append(field.name).append(" ");
   }
-  CHECK(with_etag == "ETag Cache-Control Content-Location Date Expires Vary CDN-Cache-Control ");
-  CHECK(without_etag == "ETag Cache-Control Content-Location Date Expires Vary CDN-Cache-Control Last-Modified ");
+  CHECK(with_etag == "ETag Cache-Control Content-Location Date Expires Vary CDN-Cache-Control Edge-CDN-Cache-Control Surrogate-Control ");
+  CHECK(without_etag == "ETag Cache-Control Content-Location Date Expires Vary CDN-Cache-Control Edge-CDN-Cache-Control Surrogate-Control Last-Modified ");
 }
 
 TEST_CASE("the origin is asked with our validators in place of the client's (RFC 9111 §4.3.1)") {
