@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-restart bench-wordpress clean
+.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-restart bench-wordpress page-load clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: build ## beside nginx, HAProxy, Varnish, Traffic Server, h2o and a bare f
 bench-shop: build ## the demo shop alone and behind Davenport under ten times what it can take; writes docs/shop.svg
 	@docker/install-packages.sh bench
 	@python3 bench/compare --build $(BUILD_DIR) --rows shop --write
+
+page-load: build ## bytes of the demo shop's pages with all that they show, straight and through Davenport (10 s)
+	@bench/page_load.py $(BUILD_DIR)
 
 bench-wordpress: build ## WordPress alone and behind Davenport, Varnish and nginx: 40 pages and 10 files (2 min)
 	@docker/install-packages.sh wordpress bench

@@ -26,8 +26,10 @@ struct InitOptions {
 int init(const InitOptions& options);
 
 struct AdminAccess {
-  std::string url = kDefaultAdmin;   // "http://host:port" or "unix:/path"
+  std::string url = kDefaultAdmin;   // "http://host:port", "https://…" or "unix:/path"
   std::string token_file;            // "": $DAVENPORT_ADMIN_TOKEN, or none
+  std::string ca;                    // PEM file for https; "": the system's authorities
+  std::string certificate, key;      // that we show, PEM; "": none, or the key in the certificate's file
 };
 
 struct PurgeOptions {
@@ -44,6 +46,16 @@ struct ExplainOptions {
   bool json = false;
 };
 int explain(const AdminAccess& admin, const ExplainOptions& options);
+
+struct AuditOptions {
+  std::string url;
+  std::uint32_t assets = 100;
+  std::chrono::seconds time{60};     // no more is asked after it
+  std::string ca;                    // PEM file for https; "": the system's authorities
+  bool insecure = false;             // any certificate will do
+};
+// Looks at a page and what it loads, and says what is not cacheable, not compressed or badly labelled.
+int audit(const AuditOptions& options);
 
 struct WarmOptions {
   std::vector<std::string> from;     // files, URLs, "-": lists of URLs, or sitemaps

@@ -58,6 +58,9 @@ Result<HttpAnswer> ask_admin(const AdminAccess& admin, HttpAsk request) {
   Result<std::string> token = token_of(admin);
   if (!token) return token.error();
   request.token = std::move(*token);
+  request.tls.ca = admin.ca;
+  request.tls.certificate = admin.certificate;
+  request.tls.key = admin.key.empty() ? admin.certificate : admin.key;
   Result<HttpAnswer> answer = ask(admin.url, request);
   if (!answer) return answer.error();
   if (answer->status != 200 && answer->status != 202) return Error{refusal_of(*answer, admin)};
@@ -111,7 +114,7 @@ int purge(const AdminAccess& admin, const PurgeOptions& options) {
   const int kinds = (options.urls.empty() ? 0 : 1) + (options.tags.empty() ? 0 : 1) + (options.prefix.empty() ? 0 : 1) +
                     (options.all ? 1 : 0);
   if (kinds != 1) return fail("purge wants one of --url, --tag, --prefix and --all");
-  const Result<HttpAnswer> answer = ask_admin(admin, {"POST", "/purge", "", purge_body(options)});
+  const Result<HttpAnswer> answer = ask_admin(admin, {"POST", "/purge", "", purge_body(options), {}});
   if (!answer) return fail(answer.error().message);
   const bool partly = answer->status == 202;
   if (options.json) return print(answer->body), partly ? kPurgePartly : 0;
@@ -130,7 +133,7 @@ int explain(const AdminAccess& admin, const ExplainOptions& options) {
   std::string target = "/explain?url=" + percent_encoded(options.url) + "&format=" + (options.json ? "json" : "text");
   if (!options.method.empty()) target += "&method=" + percent_encoded(options.method);
   for (const std::string& field : options.fields) target += "&field=" + percent_encoded(field);
-  const Result<HttpAnswer> answer = ask_admin(admin, {"GET", std::move(target), "", ""});
+  const Result<HttpAnswer> answer = ask_admin(admin, {"GET", std::move(target), "", "", {}});
   if (!answer) return fail(answer.error().message);
   print(answer->body);
   return 0;

@@ -12,15 +12,15 @@ constexpr const char* kDefaultPort = "9090";
 
 Result<Place> parse_place(std::string_view admin) {
   constexpr std::string_view kUnix = "unix:";
-  if (admin.starts_with(kUnix)) return Place{"", "", std::string(admin.substr(kUnix.size())), "localhost", std::string(admin)};
+  if (admin.starts_with(kUnix)) return Place{"", "", std::string(admin.substr(kUnix.size())), "localhost", std::string(admin), false};
   const std::string url = admin.find("://") == std::string_view::npos ? "http://" + std::string(admin) : std::string(admin);
   const auto parts = http::parse_http_uri(url);
   const auto authority = parts ? http::parse_host_port(parts->authority) : std::nullopt;
-  if (!authority || !iequals(parts->scheme, "http") || (!parts->path.empty() && parts->path != "/") || parts->has_query) {
-    return Error{"\"" + std::string(admin) + "\" is no admin address: write http://127.0.0.1:9090 or unix:/run/davenport.sock"};
+  if (!authority || (!parts->path.empty() && parts->path != "/") || parts->has_query) {
+    return Error{"\"" + std::string(admin) + "\" is no admin address: write http://127.0.0.1:9090, https://… or unix:/run/davenport.sock"};
   }
   return Place{std::string(authority->host), authority->port.empty() ? kDefaultPort : std::string(authority->port), "",
-               std::string(parts->authority), std::string(admin)};
+               std::string(parts->authority), std::string(admin), iequals(parts->scheme, "https")};
 }
 
 std::string bytes_of(const HttpAsk& request, const Place& place) {
@@ -42,7 +42,7 @@ std::string bytes_of(const HttpAsk& request, const Place& place) {
 Result<HttpAnswer> ask(std::string_view admin, const HttpAsk& request) {
   const Result<Place> place = parse_place(admin);
   if (!place) return place.error();
-  Result<Fetched> answer = exchange(*place, request.method, bytes_of(request, *place), {kAnswerPatience, kAnswerBytesMax});
+  Result<Fetched> answer = exchange(*place, request.method, bytes_of(request, *place), {kAnswerPatience, kAnswerBytesMax, request.tls});
   if (!answer) return Error{answer.error().message + " (does Davenport run there? `--admin` names its admin address)"};
   if (answer->head.framing == http::Framing::chunked) return Error{std::string(admin) + " does not answer like Davenport's admin API"};
   if (!answer->whole) return Error{"the answer of " + std::string(admin) + " was cut short"};

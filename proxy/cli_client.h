@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/net/tls.h"
 
 namespace davenport::cli {
 
@@ -19,6 +20,7 @@ struct HttpAsk {
   std::string target = "/";
   std::string token;             // "": none
   std::string body;              // JSON
+  net::TlsClientSettings tls{};  // under https: whom to trust, and who we are
 };
 
 struct HttpAnswer {
@@ -26,7 +28,7 @@ struct HttpAnswer {
   std::string content_type, body;
 };
 
-// `admin`: "http://host[:port]" (port 9090 where there is none) or "unix:/path".
+// `admin`: "http://host[:port]" or "https://…" (port 9090 where there is none), or "unix:/path".
 Result<HttpAnswer> ask(std::string_view admin, const HttpAsk& request);
 
 // `text` for use in a query: all but unreserved characters as %XX.

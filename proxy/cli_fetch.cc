@@ -1,5 +1,6 @@
 #include "proxy/cli_fetch.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,6 +14,9 @@
 #include "core/http/serializer.h"
 #include "core/http/uri.h"
 #include "core/net/address.h"
+#include "core/net/loop.h"
+#include "core/net/stream.h"
+#include "core/net/task.h"
 
 namespace davenport::cli {
 namespace {
@@ -26,6 +30,7 @@ class Socket {
     if (fd_ >= 0) ::close(fd_);
   }
   int fd() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -140,11 +145,77 @@ class AnswerReader {
   bool has_head_ = false, ended_ = false;
 };
 
+std::string reason_of(const net::TlsFault& fault) {
+  return fault.kind == net::TlsFault::Kind::timeout ? "no TLS handshake in time" : fault.text.empty() ? "no TLS connection" : fault.text;
+}
+
+net::Task<std::string> send_over(net::Stream& stream, std::string_view bytes, Seconds patience) {
+  while (!bytes.empty()) {
+    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    const net::Io sent = stream.writev(&piece, 1, bytes.size());
+    if (sent.status == net::Io::Status::error) break;          // what there is to read tells more
+    if (sent.status == net::Io::Status::ok) bytes.remove_prefix(sent.bytes);
+    if (bytes.empty()) break;
+    const net::Ready ready = co_await stream.writable(stream.loop().now() + patience);
+    if (ready != net::Ready::yes) co_return "it takes nothing";
+  }
+  co_return "";
+}
+
+// One request over TLS. What went wrong, or "": the reader then knows whether an answer came.
+net::Task<std::string> talk(net::Stream& stream, std::string_view bytes, Seconds patience, AnswerReader& reader, bool& is_http) {
+  const Result<std::monostate, net::TlsFault> shaken = co_await stream.handshake(stream.loop().now() + patience);
+  if (!shaken) co_return reason_of(shaken.error());
+  std::string trouble = co_await send_over(stream, bytes, patience);
+  if (!trouble.empty()) co_return trouble;
+  std::string piece(16 * 1024, '\0');
+  while (!reader.done() && is_http) {
+    const net::Io got = stream.read(piece);
+    if (got.status == net::Io::Status::ok) {
+      is_http = reader.feed({piece.data(), got.bytes});
+    } else if (got.status == net::Io::Status::again) {
+      const net::Ready ready = co_await stream.readable(stream.loop().now() + patience);
+      if (ready != net::Ready::yes) co_return "no answer in time";
+    } else {
+      break;
+    }
+  }
+  co_return "";
+}
+
+// On a loop of its own, which ends with it.
+net::Task<void> talk_and_stop(net::Stream& stream, std::string_view bytes, Seconds patience, AnswerReader& reader, bool& is_http, std::string& trouble) {
+  trouble = co_await talk(stream, bytes, patience, reader, is_http);
+  stream.loop().stop();
+}
+
+Result<Fetched> exchange_over_tls(const Place& place, Socket socket, std::string_view method, std::string_view bytes, const FetchLimits& limits) {
+  const Result<net::TlsClientPtr> tls = net::make_tls_client(limits.tls);
+  if (!tls) return tls.error();
+  ::fcntl(socket.fd(), F_SETFL, ::fcntl(socket.fd(), F_GETFL) | O_NONBLOCK);
+  AnswerReader reader(method, limits.body_bytes);
+  bool is_http = true;
+  std::string trouble;
+  net::Loop loop;
+  {
+    net::Stream stream(loop, socket.release());
+    const bool literal = place.host.starts_with('[');
+    stream.start_tls(*tls, literal ? place.host.substr(1, place.host.size() - 2) : place.host);
+    loop.post([&] { net::spawn(talk_and_stop(stream, bytes, limits.patience, reader, is_http, trouble)); });
+    loop.run();
+  }
+  if (!trouble.empty()) return Error{"cannot ask " + place.shown + ": " + trouble};
+  Fetched out;
+  if (!is_http || !reader.finish(out)) return Error{place.shown + " does not answer like an HTTP server"};
+  return out;
+}
+
 }  // namespace
 
 Result<Fetched> exchange(const Place& place, std::string_view method, std::string_view bytes, const FetchLimits& limits) {
-  const Result<Socket> socket = connect_to(place, limits.patience);
+  Result<Socket> socket = connect_to(place, limits.patience);
   if (!socket) return socket.error();
+  if (place.https) return exchange_over_tls(place, std::move(*socket), method, bytes, limits);
   if (auto sent = send_all(*socket, bytes, place); !sent) return sent.error();
   const Error no_http{place.shown + " does not answer like an HTTP server"};
   AnswerReader reader(method, limits.body_bytes);
@@ -165,9 +236,10 @@ Result<Fetched> exchange(const Place& place, std::string_view method, std::strin
 Result<Fetched> fetch(std::string_view url, const std::vector<std::pair<std::string, std::string>>& fields, const FetchLimits& limits) {
   const auto parts = http::parse_http_uri(url);
   const auto authority = parts ? http::parse_host_port(parts->authority) : std::nullopt;
-  if (!authority || !iequals(parts->scheme, "http")) return Error{"\"" + std::string(url) + "\" is no URL that can be asked for: write http://host:port/path"};
-  const Place place{std::string(authority->host), authority->port.empty() ? "80" : std::string(authority->port), "", std::string(parts->authority),
-                    std::string(url)};
+  if (!authority) return Error{"\"" + std::string(url) + "\" is no URL that can be asked for: write http://host:port/path"};
+  const bool https = iequals(parts->scheme, "https");
+  const Place place{std::string(authority->host), authority->port.empty() ? (https ? "443" : "80") : std::string(authority->port), "",
+                    std::string(parts->authority), std::string(url), https};
   std::string target = parts->path.empty() ? "/" : std::string(parts->path);
   if (parts->has_query) target.append("?").append(parts->query);
   std::string bytes;

@@ -1,4 +1,5 @@
-// proxy/cli_fetch.h: HTTP/1.1 requests for the commands that look at a server from outside. Blocks; a connection for each.
+// proxy/cli_fetch.h: HTTP/1.1 requests for the commands that look at a server from outside, plain and over TLS. Blocks; a connection
+// for each.
 //     Result<Fetched> page = fetch("http://127.0.0.1:3000/", {{"Cookie", "a=b"}});
 // Errors  no connection, no answer in time, or what is no HTTP: a sentence that names the place.
 #pragma once
@@ -11,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/http/message.h"
+#include "core/net/tls.h"
 
 namespace davenport::cli {
 
@@ -19,6 +21,7 @@ struct Place {
   std::string host, port, unix_path;
   std::string authority;              // for Host
   std::string shown;                  // in errors
+  bool https = false;
 };
 
 struct Fetched {
@@ -30,12 +33,13 @@ struct Fetched {
 struct FetchLimits {
   Seconds patience{15};               // for the connection and between two pieces
   std::size_t body_bytes = 16u << 20;
+  net::TlsClientSettings tls{};       // whom to trust under https
 };
 
 // One request, whose bytes are given, and its answer.
 Result<Fetched> exchange(const Place& place, std::string_view method, std::string_view bytes, const FetchLimits& limits);
 
-// A GET of an http URL.
+// A GET of an http or https URL.
 Result<Fetched> fetch(std::string_view url, const std::vector<std::pair<std::string, std::string>>& fields, const FetchLimits& limits = {});
 
 }  // namespace davenport::cli

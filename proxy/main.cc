@@ -12,12 +12,15 @@ using namespace davenport;
 constexpr int kUsage = 2;            // exit status for a command line that can't be understood
 
 void add_admin_options(CLI::App& command, cli::AdminAccess& admin) {
-  command.add_option("--admin", admin.url, "where the admin API listens: http://host:port or unix:/path")
+  command.add_option("--admin", admin.url, "where the admin API listens: http://host:port, https://host:port or unix:/path")
       ->type_name("URL")
       ->capture_default_str()
       ->envname("DAVENPORT_ADMIN");
   command.add_option("--token-file", admin.token_file, "file with the admin token (else $DAVENPORT_ADMIN_TOKEN, if set)")
       ->type_name("FILE");
+  command.add_option("--ca", admin.ca, "authorities (PEM) that https is trusted by, instead of the system's")->type_name("FILE");
+  CLI::Option* const certificate = command.add_option("--cert", admin.certificate, "certificate (PEM) to show, for admin.tls.client_ca")->type_name("FILE");
+  command.add_option("--key", admin.key, "its key, if it is not in the same file")->type_name("FILE")->needs(certificate);
 }
 
 // FILE, or --config FILE, for scripts that like names better.
@@ -32,6 +35,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Davenport, a caching reverse proxy.\n\n"
       "  davenport init http://127.0.0.1:3000      a first davenport.toml for an application that runs there\n"
+      "  davenport audit https://shop.example/     what of this page is not cacheable, not compressed, badly labelled?\n"
       "  davenport check davenport.toml            is the file right? every mistake with its line\n"
       "  davenport run davenport.toml              serve, until SIGTERM\n"
       "  davenport explain http://shop.test/milk   why is this page (not) served from the cache?\n"
@@ -114,6 +118,19 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"gzip", "br", "zstd"}));
   warm->add_flag("--quiet", warming.quiet, "no progress, only the end");
 
+  cli::AuditOptions auditing;
+  CLI::App* const audit = app.add_subcommand("audit", "Look at a page and what it loads: what is not cacheable, not compressed, badly labelled.");
+  audit->footer(
+      "  davenport audit https://shop.example/\n\n"
+      "Asks for the page, its style sheets, scripts, pictures and fonts, once each, as a browser would (no script is run), and judges\n"
+      "them as Davenport's defaults would. Works on any server, with Davenport before it or without.");
+  audit->add_option("URL", auditing.url, "the page")->required()->type_name("");
+  audit->add_option("--assets", auditing.assets, "at most so many of what it loads")->capture_default_str()->check(CLI::Range(0, 10'000));
+  std::uint32_t audit_seconds = 60;
+  audit->add_option("--time", audit_seconds, "seconds after which no more is asked")->capture_default_str()->check(CLI::Range(1, 3600));
+  audit->add_option("--ca", auditing.ca, "authorities (PEM) that https is trusted by, instead of the system's")->type_name("FILE");
+  audit->add_flag("--insecure", auditing.insecure, "take any certificate");
+
   cli::InitOptions looking;
   CLI::App* const init = app.add_subcommand("init", "Look at a running application and print a configuration for it.");
   init->footer(
@@ -148,6 +165,10 @@ int main(int argc, char** argv) {
       return kUsage;
     }
     return cli::warm(warming);
+  }
+  if (audit->parsed()) {
+    auditing.time = std::chrono::seconds(audit_seconds);
+    return cli::audit(auditing);
   }
   if (init->parsed()) {
     looking.time = std::chrono::seconds(init_seconds);

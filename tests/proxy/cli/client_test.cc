@@ -122,7 +122,7 @@ TEST_CASE("what is no whole answer of the admin API is an error") {
 }
 
 TEST_CASE("an address that is none, or where nobody listens, is an error that says what to do") {
-  for (const char* admin : {"", "https://127.0.0.1:1", "http://127.0.0.1:1/path", "http://127.0.0.1:1/?x", "http://a b/"}) {
+  for (const char* admin : {"", "ftp://127.0.0.1:1", "http://127.0.0.1:1/path", "http://127.0.0.1:1/?x", "http://a b/"}) {
     CAPTURE(admin);
     const Result<HttpAnswer> answer = ask(admin, {"GET", "/", "", ""});
     REQUIRE_FALSE(answer);
