@@ -209,7 +209,9 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   policy::Times times;
   std::unique_ptr<origin::Exchange> exchange;
   Result<const http::ResponseHead*, origin::Failure> head = nullptr;
-  std::optional<http::ResponseHead> joined;          // what a stored part and this answer make together
+  std::optional<http::ResponseHead> joined;          // what a stored part and this answer make together: it may be stored, in `fill`
+  policy::StoreVerdict verdict;
+  store::FillPtr fill;
   for (;;) {
     make_origin_fields(request, request.peer, Purpose::store, fields);
     if (validating) policy::add_validators(stored_fields, fields);
@@ -226,7 +228,9 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     const int status = (*head)->status;
     if (completion && (status == 206 || status == 416)) {
       joined = completed(*completion, **head);
-      if (joined && judge_answer(request, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())}).ok()) break;
+      if (joined) verdict = judge_answer(request, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())});
+      if (joined && verdict.ok() && joined->content_length <= most_bytes(request)) fill = worker.shared().store.begin_fill(joined->content_length);
+      if (fill != nullptr) break;
       joined.reset();
       completion.reset();                            // the part is of another whole: ask once more, for all of it
       continue;
@@ -274,7 +278,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     }
   }
 
-  policy::StoreVerdict verdict = judge_answer(request, response, times);
+  if (!joined) verdict = judge_answer(request, response, times);
   const bool has_body = response.framing != http::Framing::none;
   if (verdict.ok() && response.framing == http::Framing::length && response.content_length > most_bytes(request)) {
     verdict.storing = policy::Storing::too_large;
@@ -282,8 +286,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   // A redirect from one spelling to another would be a loop for who asks for the other, and an error in reading one is nobody else's.
   const bool says_target = response.status == 200 || response.status == 206 || response.status == 203;
   if (verdict.ok() && !says_target && !spelled_as_keyed(target, request.key)) verdict.storing = policy::Storing::spelling;
-  store::FillPtr fill;
-  if (verdict.ok()) {
+  if (verdict.ok() && fill == nullptr) {
     fill = worker.shared().store.begin_fill(response.framing == http::Framing::length ? response.content_length : 0);
     if (fill == nullptr) verdict.storing = policy::Storing::memory_pinned;
   }

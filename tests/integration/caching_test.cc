@@ -498,8 +498,10 @@ TEST_CASE("the answer to a POST takes the place of what a GET had brought (RFC 9
   origin.on("GET", "/p").reply(200, {{"cache-control", "max-age=60"}}, "before");
   origin.on("POST", "/p").reply(200, {{"cache-control", "max-age=60"}, {"content-location", "/p"}}, "after");
   proxy.get("/p");
-  proxy.request("POST", "/p", {}, "form");
+  const RawResponse post = proxy.request("POST", "/p", {}, "form");
   const RawResponse get = proxy.get("/p");
+  CAPTURE(post.field("cache-status"));
+  CAPTURE(get.field("cache-status"));
   CHECK(get.body == "after");
   CHECK(is_hit(get));
 }

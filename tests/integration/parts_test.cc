@@ -71,6 +71,22 @@ TEST_CASE("a part is completed by asking only for what is missing, and the whole
   }
 }
 
+TEST_CASE("a part whose whole is larger than what is stored is not completed: the whole is asked for and passed on") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "max_object = 10"));
+  const FieldLines fields{{"cache-control", "max-age=60"}, {"etag", "\"1\""}};
+  origin.on("GET", "/a").reply(206, FieldLines(fields).add("content-range", "bytes 0-4/20"), "01234");
+  origin.on("GET", "/a").reply([&](const SeenRequest& request) {
+    if (request.fields.get("range") != "bytes=5-19") return Reply{200, fields, "01234567890123456789"};
+    return Reply{206, FieldLines(fields).add("content-range", "bytes 5-19/20"), "567890123456789"};
+  });
+  CHECK(proxy.get("/a", {{"range", "bytes=0-4"}}).body == "01234");
+  const RawResponse whole = proxy.get("/a");
+  CHECK(whole.status == 200);
+  CHECK(whole.body == "01234567890123456789");
+  CHECK(origin.requests_where([](const SeenRequest& request) { return request.fields.get("range") == "bytes=5-19"; }) == 1);
+}
+
 TEST_CASE("parts of another whole are never put together (RFC 9111 §3.4)") {
   struct Row { FieldLines fields; const char* rule; };
   const Row rows[] = {
