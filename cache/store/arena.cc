@@ -154,8 +154,8 @@ void Arena::uncharge(std::uint64_t bytes) {
   count_used();
 }
 
-// Runs are taken out of the lists while the system call runs, so that nobody is given them meanwhile; that can cost an
-// eviction, never a byte too much.
+// What is given back is out of the lists while the system call runs, so that nobody is given it meanwhile: a small piece at a time from
+// the end of its run, since whoever found no free page would evict, or store nothing.
 std::uint64_t Arena::trim(std::uint32_t pages) {
   std::uint64_t given_bytes = 0;
   for (;;) {
@@ -169,6 +169,10 @@ std::uint64_t Arena::trim(std::uint32_t pages) {
       }
       if (!run) return given_bytes;
       unlink_free(run.page);   // not counted as used: the budget may be less than what is free in the region
+      if (run.pages >= kTrimPages + pages) {
+        link_free(run.page, run.pages - kTrimPages, false);
+        run = {run.page + run.pages - kTrimPages, kTrimPages};
+      }
       info_[run.page].become(PageState::taken);
       info_[run.page + run.pages - 1].become(PageState::taken);
     }
@@ -177,7 +181,7 @@ std::uint64_t Arena::trim(std::uint32_t pages) {
     if (given) given_bytes += bytes;
     const std::lock_guard lock(mutex_);
     taken_pages_ += run.pages;
-    give_run(run, true);   // marked in both cases: what the system refused is not offered to it for ever
+    give_run(run, true, true);   // marked in both cases: what the system refused is not offered to it for ever
   }
 }
 
@@ -247,19 +251,20 @@ Arena::Run Arena::take_run(std::uint32_t pages, bool exact) {
   return cut(bins_[longest], std::min(pages, info_[bins_[longest]].run_pages));
 }
 
-void Arena::give_run(Run run, bool trimmed) {
+void Arena::give_run(Run run, bool trimmed, bool to_trimmed_alone) {
   DAVENPORT_POISON(address(run.page), std::size_t{run.pages} * kPageBytes);
   taken_pages_ -= run.pages;
   count_used();
   const PageInfo& before = info_[run.page - 1];
-  if (before.is(PageState::free_edge)) {
+  const auto joins = [&](std::uint32_t first) { return !to_trimmed_alone || info_[first].trimmed; };
+  if (before.is(PageState::free_edge) && joins(run.page - before.run_pages)) {
     const std::uint32_t first = run.page - before.run_pages;
     trimmed = trimmed && info_[first].trimmed;
     unlink_free(first);
     run = {first, run.pages + before.run_pages};
   }
   const PageInfo& behind = info_[run.page + run.pages];   // the one behind the last page is never free
-  if (behind.is(PageState::free_edge)) {
+  if (behind.is(PageState::free_edge) && joins(run.page + run.pages)) {
     trimmed = trimmed && behind.trimmed;
     unlink_free(run.page + run.pages);
     run.pages += behind.run_pages;

@@ -69,6 +69,7 @@ class Arena {
   static constexpr std::size_t kClasses = 161;    // 1 to 128: steps of 16; 129 to 160: steps of 64
   static constexpr std::size_t kBins = 40;
   static constexpr std::uint32_t kMaxSlabPages = 31;
+  static constexpr std::uint32_t kTrimPages = 512;    // given back in one system call
 
   static std::size_t class_of(std::size_t bytes);
   static std::size_t class_bytes(std::size_t index);
@@ -78,7 +79,7 @@ class Arena {
   Run take_run(std::uint32_t pages, bool exact);
   Run cut(std::uint32_t page, std::uint32_t wanted);
   std::uint32_t find_run(std::uint32_t pages) const;
-  void give_run(Run run, bool trimmed);
+  void give_run(Run run, bool trimmed, bool to_trimmed_alone = false);   // joins its free neighbours: all, or those that are trimmed
   void link_free(std::uint32_t page, std::uint32_t pages, bool trimmed);
   void unlink_free(std::uint32_t page);
   void* take_chunk(std::size_t index);

@@ -132,6 +132,29 @@ TEST_CASE("trimmed memory is given back once, and is zero when it is used again"
   CHECK(static_cast<const char*>(arena.allocate(4 * kMiB))[kMiB] == 0);
 }
 
+TEST_CASE("there is room for others while memory is given back") {
+  Arena arena(64 * kMiB);
+  int refused = 0;
+  for (int turn = 0; turn < 20; ++turn) {
+    char* piece = static_cast<char*>(arena.allocate(60 * kMiB));
+    REQUIRE(piece != nullptr);
+    std::memset(piece, 1, 60 * kMiB);
+    arena.free(piece, 60 * kMiB);
+    std::atomic<bool> ended{false};
+    std::thread other([&] {
+      arena.trim();
+      ended = true;
+    });
+    while (!ended) {
+      const Arena::Run run = arena.allocate_run(1);
+      if (!run) ++refused;
+      arena.free_run(run);
+    }
+    other.join();
+  }
+  CHECK(refused == 0);
+}
+
 TEST_CASE("a capacity too small to be one is raised to a few pages") {
   Arena arena(0);
   CHECK(arena.capacity_bytes() == 4 * Arena::kPageBytes);
