@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test model bench bench-shop bench-restart bench-wordpress page-load clean
+.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test fleet-test model bench bench-shop bench-restart bench-wordpress page-load clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ LOAD_REQUESTS ?= 200000
 load-test: build ## 500 clients, origins that die, purges, reloads: every answer is checked (1 min); LOAD_REQUESTS=5000000 for long
 	@docker/install-packages.sh load
 	@tests/load/load.py --build $(BUILD_DIR) --clients $(BUILD_DIR)/tests/load_clients --requests $(LOAD_REQUESTS)
+
+FLEET ?=
+fleet-test: build ## 3 instances on a Redis Cluster that is killed, hung, emptied, moved, locked, filled and tampered with (2 min)
+	@docker/install-packages.sh load
+	@tests/load/fleet.py --build $(BUILD_DIR) --clients $(BUILD_DIR)/tests/load_clients $(FLEET)
 
 model: ## the protocol behind purges across instances, by a model checker: what must hold, and what each rule is there for
 	@docker/install-packages.sh model
