@@ -1,11 +1,14 @@
 // bench/origin.cc: the origin of all servers that are compared: fast, deterministic, and counting what it is asked, so that a
 // row of hits can prove that no answer came from here.
-//     bench_origin PORT        GET /KIND/SIZE/NAME (bench/load/pattern.h), by KIND:
+//     bench_origin PORT [FOLDER]   GET /KIND/SIZE/NAME (bench/load/pattern.h), by KIND:
 //         hit, cond, zipf …   Cache-Control: max-age=86400, with ETag and Last-Modified
 //         pass                no-store
 //         tag                 as hit, with Surrogate-Key and Cache-Tag `bulk`
+//         css, coded          FOLDER/style.css, plain; `coded`: as its .br or .gz, where Accept-Encoding has it
 //     GET /count              how many requests there were before this one, as text
 #include <ctime>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 
@@ -14,9 +17,26 @@
 namespace bench {
 namespace {
 
+std::string contents_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// The value of Accept-Encoding, as far as these servers spell it.
+std::string_view accepted_of(std::string_view request) {
+  for (const std::string_view name : {"\nAccept-Encoding: ", "\naccept-encoding: "}) {
+    const std::size_t at = request.find(name);
+    if (at != std::string_view::npos) return request.substr(at, request.find('\r', at) - at).substr(name.size());
+  }
+  return {};
+}
+
 class Origin {
  public:
-  Answer answer(std::string_view text, std::string_view) {
+  explicit Origin(const std::string& folder) : style_{contents_of(folder + "/style.css"), contents_of(folder + "/style.css.gz"), contents_of(folder + "/style.css.br")} {}
+
+  Answer answer(std::string_view text, std::string_view request) {
     heads_.resize(kBatch);
     std::string& head = heads_[next_++ % kBatch];
     if (text == "/count") {
@@ -28,6 +48,10 @@ class Origin {
     ++requests_;
     const Path path = Path::of(text);
     const std::uint64_t hash = hash_of(text);
+    if (path.kind == "css" || path.kind == "coded") {
+      head = style(path.kind == "coded" ? accepted_of(request) : "", path.kind == "coded");
+      return {head, 0, 0};
+    }
     head.assign("HTTP/1.1 200 OK\r\n");
     head.append(date_line()).append("Content-Type: application/octet-stream\r\nContent-Length: ");
     append(head, path.size, 10);
@@ -41,6 +65,16 @@ class Origin {
   const Pattern& pattern() const { return pattern_; }
 
  private:
+  // Head and body in one.
+  std::string style(std::string_view accepted, bool coded) {
+    const bool brotli = accepted.find("br") != std::string_view::npos, gzip = accepted.find("gzip") != std::string_view::npos;
+    const std::string& body = brotli ? style_.br : gzip ? style_.gz : style_.plain;
+    const std::string coding = brotli ? "br" : gzip ? "gzip" : "";
+    return "HTTP/1.1 200 OK\r\n" + date_line() + "Content-Type: text/css\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nETag: \"style" + (coded ? "-" + coding : "") + "\"\r\nCache-Control: max-age=86400\r\n" +
+           (coding.empty() ? "" : "Content-Encoding: " + coding + "\r\n") + (coded ? "Vary: Accept-Encoding\r\n" : "") + "\r\n" + body;
+  }
+
   static constexpr std::size_t kBatch = 4096;        // heads that live until their batch was written
 
   static void append(std::string& text, std::uint64_t number, int base) {
@@ -61,6 +95,7 @@ class Origin {
     return date_;
   }
 
+  const struct { std::string plain, gz, br; } style_;
   Pattern pattern_;
   std::vector<std::string> heads_;
   std::size_t next_ = 0;
@@ -74,6 +109,6 @@ class Origin {
 
 int main(int count, char** arguments) {
   const std::uint16_t port = bench::port_of(count, arguments);
-  bench::Origin origin;
+  bench::Origin origin(count > 2 ? arguments[2] : ".");
   bench::EpollServer<bench::Origin>(origin, bench::listen_at(port)).run();
 }

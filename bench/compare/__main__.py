@@ -4,7 +4,7 @@
     python3 bench/compare --rows hit-1k,pass --servers floor,davenport,haproxy --rounds 9
     python3 bench/compare --quick                         one short round, to see that all works
 
-Rows: hit-1k hit-16k hit-256k pipeline zipf cond pass miss tls-1k tls-16k h2-1k h2-16k two object idle, and of Davenport alone: syscalls latency replay shop.
+Rows: hit-1k hit-16k hit-256k pipeline zipf cond css css-br pass miss tls-1k tls-16k h2-1k h2-16k two object idle, and of Davenport alone: syscalls latency replay shop.
 One worker is pinned to core 0; wrk, with 64 connections, and the origin to core 1. CPU is that of all threads of the server, from
 /proc/PID/task/*/schedstat. Servers take turns within a round, and the median over the rounds is shown.
 """
@@ -30,6 +30,7 @@ import replay    # noqa: E402
 import report    # noqa: E402
 import rows      # noqa: E402
 import shop      # noqa: E402
+import stylesheet   # noqa: E402
 import syscalls  # noqa: E402
 
 EXTRAS = ("syscalls", "latency", "replay", "shop")
@@ -58,8 +59,9 @@ class Run:
         self.zipf_keys = os.path.join(self.folder, "zipf-keys.txt")
         with open(self.zipf_keys, "w") as file:
             file.write("".join(path + "\n" for path in self.zipf))
+        stylesheet.write(self.folder)
         self.origin_port = peers.free_port()
-        self.origin = subprocess.Popen(["taskset", "-c", "1", self.program("bench/bench_origin"), str(self.origin_port)])
+        self.origin = subprocess.Popen(["taskset", "-c", "1", self.program("bench/bench_origin"), str(self.origin_port), self.folder])
         for _ in range(100):
             with contextlib.suppress(OSError):
                 peers.fetch(self.origin_port, "/count")
@@ -78,6 +80,12 @@ class Run:
             os.makedirs(os.path.dirname(name), exist_ok=True)
             with open(name, "wb") as file:
                 file.write(pattern.body_of(path))
+        for row in rows.ROWS:
+            if row.accept:
+                os.makedirs(os.path.dirname(folder + row.path), exist_ok=True)
+                for coding, ending in stylesheet.CODINGS.items():
+                    with open(folder + row.path + ending, "wb") as file:
+                        file.write(stylesheet.coded(coding))
 
     def close(self):
         self.origin.kill()
@@ -92,6 +100,7 @@ def median_cell(cells):
     pick = lambda name: statistics.median(getattr(cell, name) for cell in good)      # noqa: E731
     kinds = [cell.bottleneck for cell in good]
     cell = rows.Cell(pick("us"), pick("rps"), pick("p50"), pick("p99"), max(set(kinds), key=kinds.count))
+    cell.body_bytes = pick("body_bytes")
     cell.spread = (min(c.us for c in good), max(c.us for c in good))
     return cell
 
@@ -153,7 +162,7 @@ def run_rows(run, chosen, types, options):
                             if turn == 0:
                                 run.headers[(name, row.key)] = rows.prepare(run, server, row)
                             cell = rows.measure_wrk(run, server, row, options.seconds)
-                            rows.check_answer(server, rows.sample_path(row), want_hit=row.expect == "hit")
+                            rows.check_answer(server, rows.sample_path(server, row), rows.own_headers(row), want_hit=row.expect == "hit")
                             return cell
                         into.append(attempt(once))
                     elif row.kind == "two":

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import measure
+import stylesheet
 
 STORE_MIB = 1024
 
@@ -43,6 +44,7 @@ class Server:
     program = ""
     note = ""
     cannot = {}
+    origin_codes = False            # the origin compresses, since the server does not, or would do it at each hit
     ready = "/hit/1k/start"         # answered with 200 once it serves
 
     def __init__(self, run, workers=1, cores="0", store_mib=STORE_MIB):
@@ -115,7 +117,12 @@ class Server:
         return path
 
     def path_of(self, row):
-        return row.path
+        """Where what is sent coded lies: who does not code by itself asks the origin for what is coded."""
+        return row.path.replace("/css/", "/coded/") if self.origin_codes else row.path
+
+    def coded_well(self, fields):
+        """Whether a coded answer is as it will stay."""
+        return True
 
     def said_hit(self, status, fields):
         """What the answer's own fields say: True hit, False miss, None nothing."""
@@ -140,6 +147,9 @@ class Floor(Server):
     @classmethod
     def missing(cls):
         return None
+
+    def path_of(self, row):
+        return f"/hit/{len(stylesheet.coded('br' if 'br' in row.accept else 'gzip'))}/style"
 
     def command(self):
         secure = [self.run.program("bench/bench_floor_tls"), str(self.tls_port), self.run.certificate]
@@ -178,6 +188,9 @@ max_idle = 256
         self.admin_port = free_port()
         return [self.run.program("davenport"), "run", self.write("davenport.toml", self.config())]
 
+    def coded_well(self, fields):
+        return fields.get("etag", "").endswith('+"')      # the mark of the strong level
+
     def said_hit(self, status, fields):
         return "; hit" in fields.get("cache-status", "")
 
@@ -186,6 +199,7 @@ class Nginx(Server):
     program = "nginx"
     name = "nginx"
     note = "proxy_cache on tmpfs, open_file_cache, sendfile; tcp_nopush on"
+    origin_codes = True
     nopush = "on"
 
     @classmethod
@@ -234,7 +248,8 @@ class NginxNopushOff(Nginx):
 class Haproxy(Server):
     program = "haproxy"
     name = "HAProxy"
-    note = "http-reuse always, cache of 1 GiB"
+    note = "http-reuse always, cache of 1 GiB; process-vary for what is coded"
+    origin_codes = True
     cannot = {"object": "takes its whole cache at the start: nothing grows by an object"}
 
     @classmethod
@@ -257,12 +272,22 @@ cache bench
   total-max-size {min(self.store_mib, 4095)}
   max-object-size 400000
   max-age 86400
+cache coded
+  total-max-size 16
+  max-object-size 400000
+  max-age 86400
+  process-vary on
 frontend in
   bind 127.0.0.1:{self.port} backlog 4096
   bind 127.0.0.1:{self.h2_port} proto h2
   bind 127.0.0.1:{self.tls_port} ssl crt {self.run.certificate} alpn http/1.1
   use_backend passed if {{ path_beg /pass/ }}
+  use_backend coded if {{ path_beg /coded/ }}
   default_backend cached
+backend coded
+  http-request cache-use coded
+  http-response cache-store coded
+  server origin 127.0.0.1:{self.run.origin_port} pool-max-conn 256
 backend cached
   http-request cache-use bench
   http-response cache-store bench
@@ -287,7 +312,7 @@ class Varnish(Server):
     program = "varnishd"
     name = "Varnish"
     cannot = {"tls-1k": "speaks no TLS", "tls-16k": "speaks no TLS"}
-    note = "malloc storage, nothing written to its shared log"
+    note = "malloc storage, nothing written to its shared log; do_gzip for text"
 
     @classmethod
     def version(cls):
@@ -297,10 +322,10 @@ class Varnish(Server):
         vcl = self.write("bench.vcl", f"""vcl 4.1;
 backend default {{ .host = "127.0.0.1"; .port = "{self.run.origin_port}"; }}
 sub vcl_recv {{ if (req.url ~ "^/pass/") {{ return (pass); }} return (hash); }}
-sub vcl_backend_response {{ set beresp.grace = 0s; set beresp.keep = 0s; }}
+sub vcl_backend_response {{ set beresp.grace = 0s; set beresp.keep = 0s; if (beresp.http.content-type ~ "text/") {{ set beresp.do_gzip = true; }} }}
 """)
         return ["varnishd", "-F", "-n", os.path.join(self.folder, "run"), "-a", f"127.0.0.1:{self.port}", "-a", f"127.0.0.1:{self.h2_port}", "-p", "feature=+http2", "-f", vcl,
-                "-s", f"malloc,{self.store_mib}m", "-T", "none", "-p", "vsl_mask=" + ",".join("-" + tag for tag in VARNISH_LOG), "-p", "thread_pools=1",
+                "-p", "gzip_level=9", "-s", f"malloc,{self.store_mib}m", "-T", "none", "-p", "vsl_mask=" + ",".join("-" + tag for tag in VARNISH_LOG), "-p", "thread_pools=1",
                 "-p", "thread_pool_min=200", "-p", "thread_pool_max=2000", "-p", "timeout_idle=600", "-p", "listen_depth=4096"]
 
     def said_hit(self, status, fields):
@@ -311,7 +336,7 @@ class TrafficServer(Server):
     program = "traffic_server"
     name = "ATS"
     cannot = {"h2-1k": "speaks HTTP/2 over TLS alone", "h2-16k": "speaks HTTP/2 over TLS alone"}
-    note = "RAM cache of 1 GiB before a cache file on tmpfs"
+    note = "RAM cache of 1 GiB before a cache file on tmpfs; its compress plugin for text, compressed answers cached"
 
     @classmethod
     def version(cls):
@@ -326,7 +351,9 @@ class TrafficServer(Server):
         self.write("etc/ssl_multicert.config", f"dest_ip=* ssl_cert_name={self.run.certificate}\n")
         for name in ("plugin", "hosting", "volume", "cache", "parent", "socks", "splitdns"):
             self.write(f"etc/{name}.config", "")
-        self.write("etc/remap.config", f"map / http://127.0.0.1:{self.run.origin_port}/\n")
+        coding = self.write("etc/compress.config", "cache true\nremove-accept-encoding true\ncompressible-content-type text/*\nsupported-algorithms br,gzip\n")
+        self.write("etc/remap.config", f"map /css/ http://127.0.0.1:{self.run.origin_port}/css/ @plugin=compress.so @pparam={coding}\n"
+                                       f"map / http://127.0.0.1:{self.run.origin_port}/\n")
         self.write("etc/storage.config", f"{folders['cache']} {2 * self.store_mib}M\n")
         self.write("etc/records.config", "".join(f"CONFIG proxy.config.{line}\n" for line in (
             f"http.server_ports STRING {self.port}:ip-in=127.0.0.1 {self.tls_port}:ssl:ip-in=127.0.0.1:proto=http",
@@ -364,7 +391,7 @@ cachedir: {folders['cache']}
 class H2o(Server):
     program = "h2o"
     name = "h2o"
-    note = "static files on tmpfs: it has no HTTP cache"
+    note = "static files on tmpfs, compressed before: it has no HTTP cache"
     cannot = {"miss": "has no HTTP cache", "object": "has no HTTP cache"}
 
     @classmethod
@@ -382,7 +409,7 @@ listen: {{ host: 127.0.0.1, port: {self.h2_port} }}
 listen: {{ host: 127.0.0.1, port: {self.tls_port}, ssl: {{ certificate-file: {self.run.certificate}, key-file: {self.run.certificate}, minimum-version: TLSv1.3 }} }}
 http1-request-timeout: 600
 max-connections: 20000
-file.send-gzip: OFF
+file.send-compressed: ON
 hosts:
   default:
     paths:

@@ -8,6 +8,7 @@ import sys
 import chart
 import latency
 import replay
+import rows
 import shop
 import syscalls
 
@@ -58,6 +59,8 @@ def lines_of(row, types, results):
         header = ["server", "CPU µs", "of floor", "of best peer", "requests/s", "p50 ms", "p99 ms", "bottleneck"]
         if row.kind == "two":
             header += ["one worker, CPU µs", "second costs"]
+        if row.accept:
+            header += ["body bytes"]
     out = [header]
     for server in types:
         cell = results.get(row.key, {}).get(server.name)
@@ -75,6 +78,8 @@ def lines_of(row, types, results):
         if row.kind == "two":
             one = results.get(row.key + "-one", {}).get(server.name)
             line += [f"{one.us:.2f}", f"{(cell.us / one.us - 1) * 100:+.1f} %"] if one else ["-", "-"]
+        if row.accept:
+            line += [f"{cell.body_bytes:,.0f}"]
         out.append(line)
     return out
 
@@ -168,15 +173,15 @@ def sections_of(text):
 
 
 def merge(old, new, found):
-    """The old page with what was measured anew, and when."""
-    fresh = dict(sections_of(new))
-    out = []
-    for title, text in sections_of(old):
-        if title and title in fresh:
-            text = (fresh[title].rstrip() + f"\n\nMeasured again: `{found['command']}`, {found['date']}, Davenport {found['commit']}, "
-                    f"{found['load']}.\n")
-        out.append(text)
-    return "\n## ".join(out).rstrip() + "\n"
+    """The old page with what was measured anew, and when; rows that are new to it stand where a whole run has them."""
+    order = ["", *(row.title for row in rows.ROWS), *TITLES.values()]
+    sections = dict(sections_of(old))
+    for title, text in sections_of(new)[1:]:
+        sections[title] = (text.rstrip() + f"\n\nMeasured again: `{found['command']}`, {found['date']}, Davenport {found['commit']}, "
+                           f"{found['load']}.\n")
+    place = {title: at for at, title in enumerate(order)}
+    titles = sorted(sections, key=lambda title: place.get(title, len(order)))
+    return "\n## ".join(sections[title] for title in titles).rstrip() + "\n"
 
 
 def write(root, found, options, chosen, types, results, extras):

@@ -6,6 +6,7 @@ import load
 import measure
 import pattern
 import peers
+import stylesheet
 
 TELL = {"X-Tell": "1"}      # nginx says whether it was a hit only when asked, so that saying it costs nothing
 
@@ -19,6 +20,7 @@ class Cell:
     p99: float = 0.0
     bottleneck: str = ""
     problem: str = ""
+    body_bytes: float = 0            # sent, where that depends on the server
 
 
 @dataclasses.dataclass
@@ -34,6 +36,7 @@ class Row:
     conditional: bool = False
     store_mib: int = 0               # a server of its own with such a store, filled before it is measured
     protocol: str = "http"           # or tls (HTTP/1.1 over TLS 1.3), h2 (in clear)
+    accept: str = ""                 # Accept-Encoding: the answer must be coded, and the stylesheet once it is unpacked
     targets: tuple = ()              # (text, function of {server: value} → bool or None)
 
 
@@ -57,6 +60,14 @@ def not_above(*names):
     return (f"not above {' and '.join(names)}", reached)
 
 
+def times_better(factor, *names):
+    def reached(values):
+        limits = [value for name, value in values.items() if name in names]
+        return factor * values["Davenport"] <= min(limits) if limits else None
+    return (f"{factor:g} times better than {' and '.join(names)}", reached)
+
+
+CODED_TARGETS = (not_above("HAProxy"), times_better(1.2, "Varnish", "ATS"))
 ROWS = [
     Row("hit-1k", "Hot hit, 1 KiB", "/hit/1k/hot", targets=(of_floor(1.2), below("HAProxy"))),
     Row("hit-16k", "Hot hit, 16 KiB", "/hit/16k/hot", targets=(of_floor(1.25), below("HAProxy"))),
@@ -64,6 +75,8 @@ ROWS = [
     Row("pipeline", "Hot hit, 1 KiB, pipelined by 16", "/hit/1k/hot", pipeline=16, targets=(at_most(1.2),)),
     Row("zipf", "10,000 keys, Zipf 0.9, 1 to 64 KiB", "/hit/", zipf=True, targets=(below("HAProxy"),)),
     Row("cond", "304 to If-None-Match", "/cond/1k/hot", conditional=True),
+    Row("css", "64 KiB of CSS compressed, hot hit as gzip", "/css/64k/hot.css", accept="gzip, deflate", targets=CODED_TARGETS),
+    Row("css-br", "64 KiB of CSS compressed, hot hit of a browser", "/css/64k/browser.css", accept="gzip, deflate, br, zstd", targets=CODED_TARGETS),
     Row("pass", "Pass: 1 KiB, no-store", "/pass/1k/hot", expect="forward", targets=(not_above("nginx", "HAProxy"),)),
     Row("miss", "Miss: unique 4 KiB, into a full store of 256 MiB", "/hit/4k/", expect="forward", unique=True, store_mib=256, targets=(not_above("HAProxy"),)),
     Row("tls-1k", "Hot hit over TLS 1.3, 1 KiB", "/hit/1k/hot", protocol="tls", targets=(of_floor(1.2),)),
@@ -89,7 +102,9 @@ def check_answer(server, path, headers=None, want_hit=True):
     if server.name == "floor" and "/cond/" in path:
         return {}                      # it has 304s alone there
     status, fields, body = peers.fetch(server.port, path, {**TELL, **(headers or {})})
-    if headers:
+    if headers and "Accept-Encoding" in headers:
+        check_coded(server, status, fields, body)
+    elif headers:
         if status != 304:
             raise Check(f"status {status} where 304 was due")
     elif status != 200:
@@ -107,10 +122,39 @@ def check_answer(server, path, headers=None, want_hit=True):
     return fields
 
 
-def sample_path(row):
+def check_coded(server, status, fields, body):
+    """Coded, made as well as it will be, and nothing but the stylesheet."""
+    coding = fields.get("content-encoding", "")
+    if status != 200:
+        raise Check(f"status {status}")
+    if server.name == "floor":
+        return                         # it sends as many bytes, whatever they are
+    if not coding or stylesheet.unpacked(body, coding) != stylesheet.plain():
+        raise Check(f"no stylesheet, as \"{coding}\"")
+    if not server.coded_well(fields):
+        raise Check("not the strongest form")
+
+
+def sample_path(server, row):
     if row.zipf:
         return load.zipf_path(17)
+    if row.accept:
+        return server.path_of(row)
     return row.path + "sample" if row.unique else row.path
+
+
+def own_headers(row):
+    return {"Accept-Encoding": row.accept} if row.accept else {}
+
+
+def await_coded(server, row):
+    """Until the form that a popular answer gets in the end is there: in the first seconds there are others."""
+    for _ in range(100):
+        _, fields, body = peers.fetch(server.port, sample_path(server, row), own_headers(row))
+        if server.name == "floor" or ("content-encoding" in fields and server.coded_well(fields)):
+            break
+        time.sleep(0.1)
+    return len(body)
 
 
 def prepare(run, server, row):
@@ -126,16 +170,19 @@ def prepare(run, server, row):
             filled = load.client(run, server.port, "/", list=run.zipf_keys, count=len(run.zipf), connections=32)
             if filled["wrong"] or filled["statuses"] != {"200": len(run.zipf)}:
                 raise Check(f"filling went wrong: {filled}")
+    path = sample_path(server, row)
     if row.expect == "hit":
-        peers.fetch(server.port, sample_path(row))
+        peers.fetch(server.port, path, own_headers(row))
         if row.protocol == "tls":
-            peers.fetch(server.tls_port, sample_path(row), tls=True)
+            peers.fetch(server.tls_port, path, tls=True)
         if row.protocol == "h2":
-            load.h2load(run, server.h2_port, sample_path(row), once=True)
+            load.h2load(run, server.h2_port, path, once=True)
+        if row.accept:
+            await_coded(server, row)
         time.sleep(0.05)
-    fields = check_answer(server, sample_path(row), want_hit=row.expect == "hit")
+    fields = check_answer(server, path, own_headers(row), want_hit=row.expect == "hit")
     if not row.conditional:
-        return {}
+        return own_headers(row)
     tag = {"If-None-Match": fields.get("etag", pattern.etag_of(row.path))}
     check_answer(server, row.path, tag)
     return tag
@@ -165,7 +212,8 @@ def measure_wrk(run, server, row, seconds, cores="1", threads=1):
     elif row.protocol == "tls":
         result = load.wrk(run, server.tls_port, row.path, "", ["Host: bench.test"], seconds, cores=cores, scheme="https")
     else:
-        result = load.wrk(run, server.port, row.path, script_of(run, row), ["Host: bench.test", *headers], seconds, cores=cores,
+        path = sample_path(server, row) if row.accept else row.path
+        result = load.wrk(run, server.port, path, script_of(run, row), ["Host: bench.test", *headers], seconds, cores=cores,
                           threads=threads)
     used, origin_used = measure.cpu_ns(pids) - before, measure.cpu_ns([run.origin.pid]) - origin_before
     asked = origin_count(run) - counted
@@ -177,12 +225,15 @@ def measure_wrk(run, server, row, seconds, cores="1", threads=1):
         raise Check(f"{asked} requests reached the origin")
     if row.expect == "forward" and asked < result["requests"]:
         raise Check(f"only {asked} of {result['requests']} requests reached the origin")
-    if not row.conditional and not row.zipf and result["bytes"] < result["requests"] * pattern.size_of(row.path):
+    body_bytes = await_coded(server, row) if row.accept else 0
+    least = body_bytes if row.accept else 0 if row.conditional or row.zipf else pattern.size_of(row.path)
+    if result["bytes"] < result["requests"] * least:
         raise Check("answers are too short")
     share = used / 1e9 / result["seconds"] / server.workers
     other = (result["cpu_s"] + origin_used / 1e9) / result["seconds"] / threads
     bottleneck = "server" if share > 0.9 else "client" if other > 0.9 else "neither"
-    return Cell(used / 1000 / result["requests"], result["requests"] / result["seconds"], result["p50"], result["p99"], bottleneck)
+    return Cell(used / 1000 / result["requests"], result["requests"] / result["seconds"], result["p50"], result["p99"], bottleneck,
+                body_bytes=body_bytes)
 
 
 def measure_two(run, server_type, seconds):
