@@ -60,9 +60,10 @@ def load(port, urls):
 
 
 def settled(port, urls):
-    """As what is popular is sent: once the forms of the strong level are there."""
+    """As what is popular is sent: once the forms of the strong level are there. They come one after the other, the large ones late, and
+    each worker orders them for itself: so nothing must have changed for two seconds."""
     sizes = [load(port, urls)]
-    while len(sizes) < 20 and (len(sizes) < 4 or sizes[-1] != sizes[-3]):
+    while len(sizes) < 60 and (len(sizes) < 10 or sizes[-1] != sizes[-9]):
         time.sleep(0.25)
         sizes.append(load(port, urls))
     return sizes[-1]
