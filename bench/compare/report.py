@@ -14,10 +14,18 @@ import syscalls
 
 TITLES = {"syscalls": "System calls of a hit", "latency": "Latency at half of the saturating rate",
           "replay": "Hit ratios on recorded traces", "shop": "The demo shop"}
+REDIS = "A hit from Redis"                 # bench/redis.py's section of the page
 PEERS_LEFT_OUT = ("floor", "Davenport")
 
 
 def facts(options, types, seconds):
+    found = facts_of_run("python3 bench/compare", seconds)
+    found["took"] += f"; {options.rounds} rounds of {options.seconds:g} s"
+    found["servers"] = [(server.name, server.version(), server.note) for server in types]
+    return found
+
+
+def facts_of_run(program, seconds):
     def first(path, key):
         with open(path) as file:
             for line in file:
@@ -28,14 +36,13 @@ def facts(options, types, seconds):
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True, check=False,
                             cwd=os.path.dirname(__file__)).stdout.strip()
     return {
-        "command": "python3 bench/compare " + " ".join(sys.argv[1:]),
+        "command": " ".join([program, *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit,
         "machine": f"{first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores, {first('/proc/meminfo', 'MemTotal')}, "
                    f"Linux {platform.release()}",
         "load": "load average {:.2f}".format(os.getloadavg()[0]),
-        "took": f"{seconds / 60:.1f} minutes; {options.rounds} rounds of {options.seconds:g} s",
-        "servers": [(server.name, server.version(), server.note) for server in types],
+        "took": f"{seconds / 60:.1f} minutes",
     }
 
 
@@ -172,6 +179,14 @@ def sections_of(text):
     return [("", parts[0])] + [(part.split("\n")[0], part) for part in parts[1:]]
 
 
+def section_before(path, title):
+    """What the page says under a title that another program writes; "" where it says nothing."""
+    if not os.path.exists(path):
+        return ""
+    with open(path) as file:
+        return "".join("\n## " + text.rstrip() + "\n" for name, text in sections_of(file.read()) if name == title)
+
+
 def merge(old, new, found):
     """The old page with what was measured anew, and when; rows that are new to it stand where a whole run has them."""
     order = ["", *(row.title for row in rows.ROWS), *TITLES.values()]
@@ -184,13 +199,31 @@ def merge(old, new, found):
     return "\n## ".join(sections[title] for title in titles).rstrip() + "\n"
 
 
+def write_section(root, title, lines, note, seconds):
+    """A section of its own, in the place of the one before, or as the last."""
+    path = os.path.join(root, "bench", "RESULTS.md")
+    found = facts_of_run("python3 bench/" + os.path.basename(sys.argv[0]), seconds)
+    text = (f"{title}\n\n{markdown(lines)}\n\n- command: `{found['command']}`, {found['date']}, Davenport {found['commit']}; {found['machine']}; "
+            f"{found['load']} at the end; it took {found['took']}\n- " + note.replace("\n", "\n  ") + "\n")
+    with open(path) as file:
+        parts = sections_of(file.read())
+    places = [i for i, (name, _) in enumerate(parts) if name == title]
+    if places:
+        parts[places[0]] = (title, text)
+    else:
+        parts.append((title, text))
+    with open(path, "w") as file:
+        file.write("\n## ".join(part.rstrip() + "\n" for _, part in parts))
+    print("wrote bench/RESULTS.md")
+
+
 def write(root, found, options, chosen, types, results, extras):
     """All rows make a new page and its chart; some of them replace their sections of the page, and the chart stays."""
     texts = {}
     path = os.path.join(root, "bench", "RESULTS.md")
     made = page(found, chosen, types, results, extras)
     if options.complete:
-        texts["bench/RESULTS.md"] = made
+        texts["bench/RESULTS.md"] = made + section_before(path, REDIS)
         texts["docs/bench.svg"] = chart.of_rows(chosen, types, results, found)
     elif os.path.exists(path):
         with open(path) as file:

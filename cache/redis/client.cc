@@ -72,7 +72,7 @@ void Client::start() { net::spawn(keep_map(*this)); }
 
 void Client::close() {
   closed_ = true;
-  map_ = {};
+  set_map({});
   for (const auto& [name, node] : nodes_) {
     if (const auto connection = std::exchange(node->connection, nullptr)) connection->close("shutting down");
   }
@@ -114,16 +114,29 @@ Client::NodePtr Client::node_of(const NodeAddress& address) {
   return nodes_.emplace(std::move(name), std::move(node)).first->second;
 }
 
+void Client::set_map(SlotMap map) {
+  map_ = std::move(map);
+  nodes_in_map_.clear();
+}
+
+// `address`: one of the map's own.
+const Client::NodePtr& Client::node_in_map(const NodeAddress& address) {
+  const auto index = static_cast<std::size_t>(&address - map_.nodes().data());
+  if (nodes_in_map_.size() <= index) nodes_in_map_.resize(map_.nodes().size());
+  NodePtr& node = nodes_in_map_[index];
+  if (node == nullptr) node = node_of(address);
+  return node;
+}
+
 Client::NodePtr Client::route(std::uint16_t slot, bool reads) {
   const NodeAddress* address = nullptr;
   if (reads && settings_.read_replicas) address = map_.replica(slot, static_cast<std::uint32_t>(random_()));
   if (address == nullptr) address = map_.master(slot);
-  return address == nullptr ? nullptr : node_of(*address);
+  return address == nullptr ? nullptr : node_in_map(*address);
 }
 
 // Null: not now.
-std::shared_ptr<Connection> Client::connection_of(const NodePtr& node) {
-  const SteadyTime now = loop_.now();
+std::shared_ptr<Connection> Client::connection_of(const NodePtr& node, SteadyTime now) {
   if (now < node->avoid_until || !node->breaker.allows(now)) return nullptr;
   if (node->connection != nullptr && node->connection->state() != Connection::State::closed) return node->connection;
   if (!node->backoff.due(now)) return nullptr;
@@ -150,9 +163,9 @@ std::shared_ptr<Connection> Client::connection_of(const NodePtr& node) {
   return node->connection;
 }
 
-void Client::succeeded(Node& node) {
+void Client::succeeded(Node& node, SteadyTime now) {
   if (std::exchange(node.warned, false)) log_info("redis {}: answers again", node.address.text());
-  node.breaker.succeeded(loop_.now());
+  node.breaker.succeeded(now);
   node.backoff.succeeded();
 }
 
@@ -185,31 +198,30 @@ void Client::note_trouble(const Redirection& trouble) {
 
 // ---- asking ---------------------------------------------------------------------------------------------------------
 
-bool Client::may_ask(std::string_view key) {
-  const NodeAddress* owner = map_.master(slot_of(key));
+bool Client::may_ask(std::uint16_t slot, SteadyTime now) {
+  const NodeAddress* owner = map_.master(slot);
   if (owner == nullptr) return false;
-  const auto found = nodes_.find(owner->text());
-  if (found == nodes_.end()) return true;
-  const Node& node = *found->second;
-  const SteadyTime now = loop_.now();
+  const NodePtr& found = node_in_map(*owner);
+  if (found == nullptr) return false;
+  const Node& node = *found;
   if (now < node.avoid_until) return false;
   const bool usable = node.connection != nullptr && node.connection->state() != Connection::State::closed;
   return usable || node.backoff.due(now);
 }
 
-net::Task<Answer> Client::ask(Question question, SteadyTime deadline) {
+net::Task<Answer> Client::ask(Question question, SteadyTime now, SteadyTime deadline) {
   static constexpr std::string_view kAsking[] = {"ASKING"};
-  const std::uint16_t slot = slot_of(question.key);
-  NodePtr node = route(slot, question.reads);
+  NodePtr node = route(question.slot, question.reads);
   bool asking = false;
   Answer answer;
   for (int hop = 0; hop < kMaxHops; ++hop) {
-    const std::shared_ptr<Connection> connection = node == nullptr ? nullptr : connection_of(node);
+    if (hop > 0) now = loop_.now();
+    const std::shared_ptr<Connection> connection = node == nullptr ? nullptr : connection_of(node, now);
     if (connection == nullptr) {
       if (node == nullptr && cluster_) want_refresh();
       co_return Answer{Loss::unavailable, Trouble::none, {}};
     }
-    const SteadyTime late = std::max(deadline, loop_.now() + settings_.command_timeout);
+    const SteadyTime late = std::max(deadline, now + settings_.command_timeout);
     if (asking) static_cast<void>(connection->send(kAsking, nullptr, late));
     RoundTrip trip(loop_, *connection, question.words, deadline, late);
     answer = co_await trip;
@@ -220,7 +232,7 @@ net::Task<Answer> Client::ask(Question question, SteadyTime deadline) {
       co_return answer;
     }
     if (answer.reply.kind() != Reply::Kind::error) {
-      succeeded(*node);
+      succeeded(*node, connection->read_at());
       co_return answer;
     }
     const Redirection redirection = read_trouble(answer.reply.text(), node->address.host);
@@ -304,7 +316,7 @@ net::Task<bool> Client::refresh() {
   const std::vector<NodeAddress> all = co_await candidates();
   if (!cluster_) {
     if (all.empty()) co_return false;
-    if (map_.empty() || !(map_.nodes().front() == all.front())) map_ = SlotMap::single(all.front());
+    if (map_.empty() || !(map_.nodes().front() == all.front())) set_map(SlotMap::single(all.front()));
     co_return true;
   }
   metrics_.refreshes.add();
@@ -320,9 +332,9 @@ net::Task<bool> Client::refresh() {
 net::Task<bool> Client::refresh_from(NodeAddress address) {
   static constexpr std::string_view kWords[] = {"CLUSTER", "SLOTS"};
   const NodePtr node = node_of(address);
-  const std::shared_ptr<Connection> connection = node == nullptr ? nullptr : connection_of(node);
+  const SteadyTime now = loop_.now(), deadline = now + kRefreshWait;
+  const std::shared_ptr<Connection> connection = node == nullptr ? nullptr : connection_of(node, now);
   if (connection == nullptr) co_return false;
-  const SteadyTime deadline = loop_.now() + kRefreshWait;
   RoundTrip trip(loop_, *connection, kWords, deadline, deadline);
   const Answer answer = co_await trip;
   if (answer.loss == Loss::cancelled) co_return false;
@@ -332,8 +344,8 @@ net::Task<bool> Client::refresh_from(NodeAddress address) {
   }
   Result<SlotMap> map = SlotMap::parse(answer.reply, address.host);
   if (!map) co_return false;
-  succeeded(*node);
-  map_ = std::move(*map);
+  succeeded(*node, loop_.now());
+  set_map(std::move(*map));
   forget_strangers();
   co_return true;
 }

@@ -32,13 +32,16 @@ namespace davenport::redis {
 struct Answer {
   Loss loss = Loss::none;
   Trouble trouble = Trouble::none;   // of an error reply
-  Reply reply;
+  Reply reply{};
   bool ok() const { return loss == Loss::none && trouble == Trouble::none; }
 };
 
 struct Question {
+  Question(std::span<const std::string_view> command, std::string_view key) : words(command), slot(slot_of(key)) {}
+  Question(std::span<const std::string_view> command, std::uint16_t of_key, bool only_reads) : words(command), slot(of_key), reads(only_reads) {}
+
   std::span<const std::string_view> words;
-  std::string_view key;              // decides the slot
+  std::uint16_t slot;                // of the command's key
   bool reads = false;                // a replica may answer, where the settings say so
 };
 
@@ -77,9 +80,10 @@ class Client {
   void start();
   void close();
 
-  net::Task<Answer> ask(Question question, SteadyTime deadline);
-  // Is there any point in asking for this key now? False costs nothing.
-  bool may_ask(std::string_view key);
+  net::Task<Answer> ask(Question question, SteadyTime deadline) { return ask(question, loop_.now(), deadline); }
+  net::Task<Answer> ask(Question question, SteadyTime now, SteadyTime deadline);     // for who has just looked at the clock
+  // Is there any point in asking for a key of this slot now? False costs nothing.
+  bool may_ask(std::uint16_t slot, SteadyTime now);
 
   // The address that owns the key now, for a connection of one's own; a default-made one where nobody is known.
   NodeAddress owner_of(std::string_view key) const;
@@ -103,9 +107,11 @@ class Client {
   using NodePtr = std::shared_ptr<Node>;
 
   NodePtr node_of(const NodeAddress& address);
+  const NodePtr& node_in_map(const NodeAddress& address);
   NodePtr route(std::uint16_t slot, bool reads);
-  std::shared_ptr<Connection> connection_of(const NodePtr& node);
-  void succeeded(Node& node);
+  std::shared_ptr<Connection> connection_of(const NodePtr& node, SteadyTime now);
+  void set_map(SlotMap map);
+  void succeeded(Node& node, SteadyTime now);
   void failed(Node& node);
   void count(Trouble trouble);
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -123,6 +129,7 @@ class Client {
   const bool cluster_;
   SlotMap map_;
   std::map<std::string, NodePtr> nodes_;
+  std::vector<NodePtr> nodes_in_map_;        // as map_.nodes(), as far as they were looked for: no look-up by name for each command
   net::Notify refresh_wanted_;
   std::minstd_rand random_;
   bool closed_ = false;

@@ -1,135 +1,224 @@
 #include "cache/redis/connection.h"
 
-#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <deque>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "cache/redis/redirection.h"
+#include "core/base/text.h"
 #include "core/net/watch.h"
 
 namespace davenport::redis {
 namespace {
 
-constexpr int kMaxElements = 1 << 20;      // of one array
+constexpr std::size_t kBufferBytes = 64 << 10;      // of one read; a larger reply has more while it arrives
+
+// What was received and not handed on yet: a reply that is still arriving.
+class Input {
+ public:
+  std::string_view bytes() const { return {buffer_.get(), size_}; }
+  // Room for a read, at least as much as makes `wanted` bytes in all.
+  std::span<char> room(std::size_t wanted) {
+    std::size_t capacity = std::max({capacity_, wanted, kBufferBytes});
+    if (size_ == capacity) capacity *= 2;
+    if (capacity != capacity_) {
+      auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+      if (size_ > 0) std::memcpy(larger.get(), buffer_.get(), size_);
+      buffer_ = std::move(larger);
+      capacity_ = capacity;
+    }
+    return {buffer_.get() + size_, capacity_ - size_};
+  }
+  void received(std::size_t bytes) { size_ += bytes; }
+  void drop_front(std::size_t bytes) {
+    size_ -= bytes;
+    if (size_ > 0) std::memmove(buffer_.get(), buffer_.get() + bytes, size_);
+    else if (capacity_ > kBufferBytes) *this = {};
+  }
+
+ private:
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0, size_ = 0;
+};
 
 }  // namespace
 
-// hiredis' context and what belongs to it. It outlives the Connection where hiredis is still on the stack, and goes in
-// hiredis' own clean-up: that is called exactly once, whoever ended the context.
-struct Link final : private net::Watched, private net::Timer {
-  Link(Connection& connection, net::Loop& event_loop, redisAsyncContext& redis)
-      : Timer(event_loop.timers()), owner(&connection), loop(event_loop), context(redis), watch(event_loop, redis.c.fd, *this),
-        alive(std::make_shared<bool>(true)) {
-    context.data = this;
-    context.ev.data = this;
-    context.ev.addRead = [](void* self) { static_cast<Link*>(self)->watch.want_read(true); };
-    context.ev.delRead = [](void* self) { static_cast<Link*>(self)->watch.want_read(false); };
-    context.ev.addWrite = [](void* self) { static_cast<Link*>(self)->write_soon(); };
-    context.ev.delWrite = [](void* self) { static_cast<Link*>(self)->watch.want_write(false); };
-    context.ev.cleanup = [](void* self) { static_cast<Link*>(self)->cleaned_up(); };
-    guard_reader();
+// The socket and what waits there. It outlives the Connection while it is handing something on.
+class Link final : public std::enable_shared_from_this<Link>, private net::Watched, private net::Timer {
+ public:
+  Link(Connection& owner, net::Loop& loop, redisContext& context, std::size_t max_reply_bytes)
+      : Timer(loop.timers()), owner_(&owner), loop_(loop), context_(&context), max_reply_bytes_(max_reply_bytes) {
+    watch_.emplace(loop, context.fd, static_cast<net::Watched&>(*this));
   }
-  virtual ~Link() { *alive = false; }
+  ~Link() override { close(); }
 
-  // hiredis asserts when a reply comes that nobody asked for, and allocates what an array's head announces: its reader's own
-  // functions are asked first, and a null from them ends the connection as a protocol error.
-  void guard_reader() {
-    redisReader& reader = *context.c.reader;
-    original = *reader.fn;
-    guarded = original;
-    guarded.createString = [](const redisReadTask* task, char* text, std::size_t size) -> void* {
-      return expected(task) ? of(task).original.createString(task, text, size) : nullptr;
-    };
-    guarded.createArray = [](const redisReadTask* task, int elements) -> void* {
-      return expected(task) && elements <= kMaxElements ? of(task).original.createArray(task, elements) : nullptr;
-    };
-    guarded.createInteger = [](const redisReadTask* task, long long number) -> void* {
-      return expected(task) ? of(task).original.createInteger(task, number) : nullptr;
-    };
-    guarded.createNil = [](const redisReadTask* task) -> void* { return expected(task) ? of(task).original.createNil(task) : nullptr; };
-    reader.fn = &guarded;
-    reader.privdata = this;
+  void start(SteadyTime connect_by) {
+    watch_->want_write(true);
+    arm(connect_by);
   }
-  static const Link& of(const redisReadTask* task) {
-    while (task->parent != nullptr) task = task->parent;
-    return *static_cast<const Link*>(task->privdata);
+  Command* send(std::span<const std::string_view> arguments, Receiver* receiver, SteadyTime deadline);
+  // The owner has let go. What waits is told now, or when the receiver that is being told something has returned.
+  void end() {
+    owner_ = nullptr;
+    disarm();
+    close();
+    if (!handing_on_) tell_lost();
   }
-  static bool expected(const redisReadTask* task) { return task->parent != nullptr || !of(task).deadlines.empty(); }
+  std::size_t pending() const { return waiting_.size(); }
+  SteadyTime read_at() const { return read_at_; }
 
-  static void on_connect(const redisAsyncContext* context, int status) {
-    auto& link = *static_cast<Link*>(context->data);
-    if (status == REDIS_OK) {
-      link.connected = true;
-      link.watch_deadline();
-      return;
-    }
-    // hiredis frees the context itself, and everything that waits is told by it.
-    if (link.owner != nullptr) std::exchange(link.owner, nullptr)->gone("connect: " + std::string(context->c.errstr));
-  }
-  static void on_reply(redisAsyncContext* context, void* reply, void* sent) {
-    const std::unique_ptr<Command> command(static_cast<Command*>(sent));
-    auto* const link = static_cast<Link*>(context->data);
-    if (!link->deadlines.empty()) link->deadlines.pop_front();
-    link->watch_deadline();
-    if (command->receiver_ == nullptr) return;
-    if (reply == nullptr) command->receiver_->lost();
-    else command->receiver_->answered(Reply(static_cast<const redisReply*>(reply)));
-  }
+ private:
+  void readable() override;
+  void writable() override;
+  void expired(bool cancelled) override;
 
-  // Written once the current event is over, so that commands of one turn leave in one write, and without asking the kernel
-  // whether it is ready: it mostly is. Only where the socket turned out to be full is it waited for.
-  void write_soon() {
-    if (!connected || flushing) return watch.want_write(true);
-    if (std::exchange(write_posted, true)) return;
-    loop.defer([this, lives = alive] {
-      if (!*lives) return;
-      write_posted = false;
-      writable();
-    });
-  }
-  void readable() override {
-    const auto lives = alive;
-    redisAsyncHandleRead(&context);
-    if (*lives && owner != nullptr && context.c.reader->len > max_reply_bytes) owner->close("a reply is larger than is taken");
-  }
-  void writable() override {
-    const auto lives = alive;
-    flushing = true;
-    redisAsyncHandleWrite(&context);
-    if (*lives) flushing = false;
-  }
-  void expired(bool) override {
-    if (owner == nullptr) return;
-    if (!connected) return owner->close("connect: no answer in time");
-    if (!deadlines.empty() && deadlines.front() > loop.now()) return watch_deadline();
-    owner->close("a command was not answered in time");
-  }
+  bool connected_now();
+  void write_soon();
+  void hand_on();
+  void hand_on_one(std::string_view reply);
   void watch_deadline() {
-    if (!connected) return;
-    if (deadlines.empty()) disarm();
-    else arm(deadlines.front());
+    if (!connected_) return;                      // connecting has its own
+    if (waiting_.empty()) disarm();
+    else arm(waiting_.front().deadline());
   }
-  void cleaned_up() {
-    if (owner != nullptr) std::exchange(owner, nullptr)->gone(context.errstr != nullptr && context.err != 0 ? context.errstr : "closed");
-    const std::unique_ptr<Link> itself(this);
+  void fail(std::string_view why) {
+    if (owner_ != nullptr) owner_->close(why);
   }
-  void start(SteadyTime connect_by) { arm(connect_by); }
-  void stop() { disarm(); }
+  void close() {
+    watch_.reset();
+    if (context_ != nullptr) redisFree(std::exchange(context_, nullptr));
+  }
+  void tell_lost();
 
-  Connection* owner;                             // null: it has let go
-  net::Loop& loop;
-  redisAsyncContext& context;
-  net::Watch watch;
-  std::shared_ptr<bool> alive;
-  redisReplyObjectFunctions original{}, guarded{};
-  std::deque<SteadyTime> deadlines;              // of what is not answered yet, in order
-  std::size_t max_reply_bytes = 0;
-  bool connected = false, write_posted = false, flushing = false;
+  Connection* owner_;                             // null: it has let go
+  net::Loop& loop_;
+  redisContext* context_;                         // null: closed
+  std::optional<net::Watch> watch_;
+  std::deque<Command> waiting_;                   // for their replies, in order; their places stay
+  std::string output_;
+  Input input_;
+  ReplyEnd end_;                                  // of the first reply in input_
+  const std::size_t max_reply_bytes_;
+  SteadyTime read_at_{};
+  bool connected_ = false, write_posted_ = false, handing_on_ = false;
 };
+
+Command* Link::send(std::span<const std::string_view> arguments, Receiver* receiver, SteadyTime deadline) {
+  output_.push_back('*');
+  append_number(output_, arguments.size());
+  for (const std::string_view argument : arguments) {
+    output_.append("\r\n$");
+    append_number(output_, argument.size());
+    output_.append("\r\n").append(argument);
+  }
+  output_.append("\r\n");
+  write_soon();
+  Command& command = waiting_.emplace_back(receiver, deadline);
+  if (waiting_.size() == 1) watch_deadline();
+  return &command;
+}
+
+// Written once the current events are over, so that commands of one turn leave in one write, and without asking the kernel whether it
+// is ready: it mostly is. Only where the socket turned out to be full is it waited for.
+void Link::write_soon() {
+  if (!connected_ || std::exchange(write_posted_, true)) return;
+  loop_.defer([link = weak_from_this()] {
+    if (const auto self = link.lock(); self != nullptr && self->owner_ != nullptr) self->writable();
+  });
+}
+
+bool Link::connected_now() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(context_->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error != 0) {
+    fail("connect: " + std::string(std::strerror(error)));
+    return false;
+  }
+  connected_ = true;
+  watch_->want_read(true);
+  watch_deadline();
+  return true;
+}
+
+void Link::writable() {
+  const auto self = shared_from_this();
+  if (!connected_ && !connected_now()) return;
+  const ssize_t sent = output_.empty() ? 0 : ::send(context_->fd, output_.data(), output_.size(), MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return fail(std::strerror(errno));
+  output_.erase(0, static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+  write_posted_ = !output_.empty();                          // then the watch tells
+  watch_->want_write(write_posted_);
+  if (output_.empty() && output_.capacity() > 4 * kBufferBytes) output_ = {};
+}
+
+void Link::readable() {
+  const auto self = shared_from_this();
+  const std::span<char> room = input_.room(end_.wanted());
+  const ssize_t got = ::recv(context_->fd, room.data(), room.size(), 0);
+  if (got == 0) return fail("closed by the server");
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) fail(std::strerror(errno));
+    return;
+  }
+  input_.received(static_cast<std::size_t>(got));
+  read_at_ = loop_.now();
+  hand_on();
+}
+
+void Link::hand_on() {
+  std::size_t used = 0;
+  handing_on_ = true;
+  while (owner_ != nullptr) {
+    const std::string_view rest = input_.bytes().substr(used);
+    const ReplyEnd::Found found = end_.look(rest);
+    if (found == ReplyEnd::Found::whole) {
+      const std::size_t bytes = end_.bytes();
+      end_ = {};
+      used += bytes;
+      hand_on_one(rest.substr(0, bytes));
+      continue;
+    }
+    if (found == ReplyEnd::Found::broken) fail("a reply is no RESP, or of absurd size");
+    else if (std::max(end_.wanted(), rest.size()) > max_reply_bytes_) fail("a reply is larger than is taken");
+    break;
+  }
+  handing_on_ = false;
+  if (owner_ == nullptr) return tell_lost();
+  input_.drop_front(used);
+}
+
+void Link::hand_on_one(std::string_view reply) {
+  if (waiting_.empty()) return fail("a reply that nobody asked for");
+  const ParsedReply parsed(reply);
+  if (!parsed) return fail("a reply is no RESP");
+  const Command command = waiting_.front();
+  waiting_.pop_front();
+  watch_deadline();
+  if (command.receiver() != nullptr) command.receiver()->answered(parsed.get());
+}
+
+void Link::tell_lost() {
+  const auto self = shared_from_this();
+  while (!waiting_.empty()) {
+    const Command command = waiting_.front();
+    waiting_.pop_front();
+    if (command.receiver() != nullptr) command.receiver()->lost();
+  }
+}
+
+void Link::expired(bool) {
+  const auto self = shared_from_this();
+  if (!connected_) return fail("connect: no answer in time");
+  if (!waiting_.empty() && waiting_.front().deadline() > loop_.now()) return watch_deadline();
+  fail("a command was not answered in time");
+}
 
 // AUTH, SELECT and READONLY, which go before anything else.
 class Connection::Greeting final : public Receiver {
@@ -158,17 +247,15 @@ class Connection::Greeting final : public Receiver {
 
 Connection::Connection(net::Loop& loop, ConnectionOptions options, std::function<void()> ended)
     : loop_(loop), options_(std::move(options)), ended_(std::move(ended)) {
-  redisAsyncContext* const context = options_.port == 0 ? redisAsyncConnectUnix(options_.host.c_str())
-                                                        : redisAsyncConnect(options_.host.c_str(), options_.port);
+  redisContext* const context = options_.port == 0 ? redisConnectUnixNonBlock(options_.host.c_str())
+                                                   : redisConnectNonBlock(options_.host.c_str(), options_.port);
   if (context == nullptr || context->err != 0) {
     reason_ = context == nullptr ? "connect: out of memory" : "connect: " + std::string(context->errstr);
     state_ = State::closed;
-    if (context != nullptr) redisAsyncFree(context);
+    if (context != nullptr) redisFree(context);
     return;
   }
-  link_ = new Link(*this, loop, *context);
-  link_->max_reply_bytes = options_.max_reply_bytes;
-  redisAsyncSetConnectCallback(context, &Link::on_connect);      // asks for writability: after the hooks are set
+  link_ = std::make_shared<Link>(*this, loop, *context, options_.max_reply_bytes);
   link_->start(loop.now() + options_.connect_timeout);
   greet();
 }
@@ -193,38 +280,19 @@ void Connection::greet() {
 }
 
 Command* Connection::send(std::span<const std::string_view> arguments, Receiver* receiver, SteadyTime deadline) {
-  if (link_ == nullptr) return nullptr;
-  std::vector<const char*> texts;
-  std::vector<std::size_t> sizes;
-  for (const std::string_view argument : arguments) {
-    texts.push_back(argument.data());
-    sizes.push_back(argument.size());
-  }
-  std::unique_ptr<Command> command(new Command(receiver));
-  const int sent = redisAsyncCommandArgv(&link_->context, &Link::on_reply, command.get(), static_cast<int>(texts.size()),
-                                         texts.data(), sizes.data());
-  if (sent != REDIS_OK) return nullptr;
-  link_->deadlines.push_back(deadline);
-  if (link_->deadlines.size() == 1) link_->watch_deadline();
-  return command.release();                        // on_reply takes it back
+  return link_ == nullptr ? nullptr : link_->send(arguments, receiver, deadline);
 }
 
 void Connection::close(std::string_view why) {
-  if (link_ == nullptr) return;
-  redisAsyncContext* const context = &link_->context;
-  link_->owner = nullptr;
-  link_->stop();
-  gone(why);
-  redisAsyncFree(context);                         // tells what waits; put off by hiredis within one of its own calls
-}
-
-void Connection::gone(std::string_view why) {
-  link_ = nullptr;
+  const std::shared_ptr<Link> link = std::exchange(link_, nullptr);
+  if (link == nullptr) return;
   state_ = State::closed;
   reason_ = why;
   if (ended_) std::exchange(ended_, {})();
+  link->end();                                     // who is told may let go of this connection
 }
 
-std::size_t Connection::pending() const { return link_ == nullptr ? 0 : link_->deadlines.size(); }
+std::size_t Connection::pending() const { return link_ == nullptr ? 0 : link_->pending(); }
+SteadyTime Connection::read_at() const { return link_ == nullptr ? loop_.now() : link_->read_at(); }
 
 }  // namespace davenport::redis

@@ -1,12 +1,13 @@
-// cache/redis/connection.h: one pipelined connection to one Redis node: hiredis' asynchronous API driven by our loop. The only
-// place that knows hiredis' contexts; void* is cast there and nowhere else.
+// cache/redis/connection.h: one pipelined connection to one Redis node. hiredis connects; reading and writing are ours, because that is the
+// way of every look-up: all commands of one turn of the loop leave in one write, one read takes as many replies as have come, and a
+// value is handed on from where it was received.
 //     Connection connection(loop, options);
 //     Command* sent = connection.send(arguments, receiver, loop.now() + 1s);   // null: not sent, nobody is told
-// Deadlines  hiredis has none. Connecting has one of ours, and so has each command; since replies are told apart by their
-//            order alone, a command that is late closes the connection, and all that wait there are told `closed`.
+// Deadlines  connecting has one, and so has each command; since replies are told apart by their order alone, a command that is late
+//            closes the connection, and all that wait there are told `lost`.
 // Giving up  a receiver that no longer waits calls Command::abandon(): the late reply finds the command, which lives until then.
 // Bound      a reply larger than `max_reply_bytes`, one that nobody asked for, and one of absurd size end the connection.
-// Owner      may be destroyed at any time outside a receiver's call; what waits is told `closed` first.
+// Owner      may be destroyed at any time; what waits is told `lost`, once the receiver that is being told something has returned.
 // Thread     the loop's.
 #pragma once
 #include <cstdint>
@@ -41,13 +42,14 @@ class Receiver {
 // A command that was sent. Owned by the connection; good until its receiver was told.
 class Command {
  public:
+  Command(Receiver* receiver, SteadyTime deadline) : receiver_(receiver), deadline_(deadline) {}
   void abandon() { receiver_ = nullptr; }
+  Receiver* receiver() const { return receiver_; }
+  SteadyTime deadline() const { return deadline_; }
 
  private:
-  friend class Connection;
-  friend struct Link;
-  explicit Command(Receiver* receiver) : receiver_(receiver) {}
   Receiver* receiver_;
+  SteadyTime deadline_;
 };
 
 struct ConnectionOptions {
@@ -60,7 +62,7 @@ struct ConnectionOptions {
   std::size_t max_reply_bytes = 8 << 20;
 };
 
-struct Link;
+class Link;
 
 class Connection final {
  public:
@@ -81,17 +83,16 @@ class Connection final {
   const std::string& reason() const { return reason_; }      // why it was closed
   bool refused() const { return refused_; }                  // by AUTH, SELECT: a matter of the configuration
   std::size_t pending() const;
+  SteadyTime read_at() const;                                // when what is being handed on was received
 
  private:
-  friend struct Link;
   class Greeting;
   void greet();
-  void gone(std::string_view why);
 
   net::Loop& loop_;
   const ConnectionOptions options_;
   std::function<void()> ended_;
-  Link* link_ = nullptr;             // owns itself with hiredis' context; null when closed
+  std::shared_ptr<Link> link_;       // null when closed
   std::unique_ptr<Greeting> greeting_;
   State state_ = State::connecting;
   bool refused_ = false;

@@ -1,9 +1,10 @@
 #include "cache/redis/record.h"
 
-#include <cstring>
+#include <charconv>
 
 #include "cache/policy/key.h"
 #include "core/base/text.h"
+#include "core/http/bytes.h"
 #include "core/http/grammar.h"
 #include "core/net/mac.h"
 
@@ -120,35 +121,33 @@ bool is_status_line(std::string_view line, std::uint16_t status) {
   return number == status && number >= 200 && number <= 599;
 }
 
-bool is_value(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
-  }
-  return true;
+// Of a field line "name: value": may it stand in a head that is sent as it stands? Content-Length is counted and compared.
+bool is_line(std::string_view name, std::string_view value, std::size_t body_bytes, int& lengths) {
+  if (iequals(name, "transfer-encoding") || iequals(name, "connection")) return false;
+  if (!iequals(name, "content-length")) return true;
+  ++lengths;
+  char digits[24];
+  const char* const end = std::to_chars(digits, digits + sizeof digits, body_bytes).ptr;
+  return trim_ows(value) == std::string_view(digits, end);
 }
 
 // Is this a head that may be sent as it stands, and does its framing fit the body?
 bool is_head(std::string_view head, const policy::StoredFacts& facts, std::size_t body_bytes) {
-  std::size_t end = head.find("\r\n");
-  if (end == std::string_view::npos || !is_status_line(head.substr(0, end), facts.status) || !is_value(head.substr(0, end))) return false;
+  namespace bytes = http::bytes;
+  const char* at = head.data();
+  const char* const end = at + head.size();
+  const auto line_ends_at = [end](const char* p) { return end - p >= 2 && p[0] == '\r' && p[1] == '\n'; };
+  const char* stop = bytes::skip_value(at, end);
+  if (!line_ends_at(stop) || !is_status_line({at, stop}, facts.status)) return false;
   int lengths = 0;
-  std::size_t at = end + 2;
-  while ((end = head.find("\r\n", at)) != at) {                // the empty line ends it
-    if (end == std::string_view::npos) return false;
-    const std::string_view line = head.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon)) || !is_value(line.substr(colon + 1))) return false;
-    const std::string_view name = line.substr(0, colon);
-    if (iequals(name, "transfer-encoding") || iequals(name, "connection")) return false;
-    if (iequals(name, "content-length")) {
-      ++lengths;
-      if (trim_ows(line.substr(colon + 1)) != std::to_string(body_bytes)) return false;
-    }
-    at = end + 2;
+  for (at = stop + 2; !line_ends_at(at); at = stop + 2) {      // the empty line ends it
+    const char* const colon = bytes::skip(at, end, bytes::kToken);
+    if (colon == at || colon == end || *colon != ':') return false;
+    stop = bytes::skip_value(colon + 1, end);
+    if (!line_ends_at(stop) || !is_line({at, colon}, {colon + 1, stop}, body_bytes, lengths)) return false;
   }
   const bool bodiless = facts.status == 204;
-  if (at + 2 != head.size()) return false;
+  if (at + 2 != end) return false;
   return bodiless ? lengths == 0 && body_bytes == 0 : lengths == 1;
 }
 
@@ -183,9 +182,12 @@ Result<Record, Damage> read_response(Reader& in, Record record) {
 
 void append_hex(std::string& out, const Hash128& hash) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  char hex[32];
+  char* at = hex;
   for (const std::uint64_t half : {hash.high, hash.low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) out.push_back(kDigits[(half >> shift) & 15]);
+    for (int shift = 60; shift >= 0; shift -= 4) *at++ = kDigits[(half >> shift) & 15];
   }
+  out.append(hex, sizeof hex);
 }
 
 }  // namespace
@@ -255,21 +257,23 @@ Result<Record, Damage> decode(std::string_view value, std::string_view key, std:
   if (kind != static_cast<std::uint8_t>(Record::Kind::varies)) return Damage::version;
   record.kind = Record::Kind::varies;
   record.vary = in.text();
-  if (!in.ended() || record.vary.empty() || !is_value(record.vary)) return Damage::shape;
+  if (!in.ended() || record.vary.empty() || !http::is_field_value(record.vary)) return Damage::shape;
   return record;
 }
 
 std::string record_key(std::string_view prefix, std::string_view key) {
-  std::string out(prefix);
-  out.push_back('{');
+  std::string out;
+  out.reserve(prefix.size() + 34);
+  out.append(prefix).push_back('{');
   append_hex(out, hash128(key, kSeed));
   out.push_back('}');
   return out;
 }
 
 std::string variant_key(std::string_view record_key, std::string_view selector) {
-  std::string out(record_key);
-  out.push_back(':');
+  std::string out;
+  out.reserve(record_key.size() + 33);
+  out.append(record_key).push_back(':');
   append_hex(out, hash128(selector, kSeed));
   return out;
 }

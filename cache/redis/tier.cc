@@ -50,10 +50,10 @@ Tier::Tier(net::Loop& loop, const config::Redis& settings, store::MemoryStore& s
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-net::Task<Answer> Tier::get(std::string_view key, SteadyTime deadline) {
-  const std::string_view words[] = {"GET", key};
-  const Answer answer = co_await client_.ask({words, key, true}, deadline);
-  co_return answer;
+Tier::Place Tier::place_of(const policy::KeyParts& key) const {
+  std::string name = record_key(settings_.prefix, key.key);
+  const std::uint16_t slot = slot_of(name);
+  return {std::move(name), slot};
 }
 
 // Counts what is no record; a record is counted by who uses it.
@@ -73,45 +73,46 @@ Result<Record, Damage> Tier::read(const Answer& answer, std::string_view key) {
 }
 
 net::Task<store::StoredPtr> Tier::find(Wanted wanted, Now now) {
-  const std::string key = record_key(settings_.prefix, wanted.key.key);
-  if (!client_.may_ask(key)) {
+  const Place place = place_of(wanted.key);
+  if (!client_.may_ask(place.slot, now.steady)) {
     metrics_.read_skipped.add();
     co_return store::StoredPtr{};
   }
-  const WallSeconds wall = now.wall_seconds();
-  // The wheel is coarse and fires late: what was promised is kept by asking it for less.
-  const Millis budget = settings_.budget - net::TimerWheel::kGrain;
-  Look found = co_await look(wanted, key, wall, loop_.now() + budget);
+  Look found = co_await look(wanted, place, now);
   if (found.stored || found.lease.empty() || !wanted.lease || settings_.fetch_wait.count() == 0) co_return std::move(found.stored);
   const SteadyTime patience = loop_.now() + settings_.fetch_wait;
   for (;;) {
     const std::string lease = found.lease;
-    const Leased leased = co_await take_lease(lease, loop_.now() + budget);
+    const Leased leased = co_await take_lease(lease);
     if (leased == Leased::ours) {
       if (leases_.size() >= kMostLeases) leases_.clear();      // of fetches that failed: they end by themselves
-      leases_.insert_or_assign(key, lease);
+      leases_.insert_or_assign(place.key, lease);
     }
     if (leased != Leased::others) co_return store::StoredPtr{};
     metrics_.lease_waits.add();
-    const SteadyTime next = loop_.now() + kLeaseLook;
+    now = read_clocks();
+    const SteadyTime next = now.steady + kLeaseLook;
     if (next >= patience) co_return store::StoredPtr{};
     const bool goes_on = co_await net::sleep_until(loop_, next);
-    if (!goes_on || !client_.may_ask(key)) co_return store::StoredPtr{};
-    found = co_await look(wanted, key, wall, loop_.now() + budget);
+    now = read_clocks();
+    if (!goes_on || !client_.may_ask(place.slot, now.steady)) co_return store::StoredPtr{};
+    found = co_await look(wanted, place, now);
     if (found.stored || found.lease.empty()) co_return std::move(found.stored);
   }
 }
 
-net::Task<Tier::Look> Tier::look(const Wanted& wanted, const std::string& key, WallSeconds now, SteadyTime deadline) {
-  const Answer first = co_await get(key, deadline);
+net::Task<Tier::Look> Tier::look(const Wanted& wanted, const Place& place, Now now) {
+  const SteadyTime deadline = now.steady + budget();
+  const std::string_view words[] = {"GET", place.key};
+  const Answer first = co_await client_.ask({words, place.slot, true}, now.steady, deadline);
   const bool absent = first.ok() && first.reply.kind() == Reply::Kind::nil;
   Result<Record, Damage> record = read(first, wanted.key.key);
-  if (!record) co_return Look{{}, absent ? key + ":lease" : ""};
+  if (!record) co_return Look{{}, absent ? place.key + ":lease" : ""};
   if (record->kind == Record::Kind::response) {
     if (record->selector.empty()) {
-      store::StoredPtr stored = keep(wanted, *record, now);
-      std::string lease = stored ? "" : key + ":lease";
-      co_return Look{std::move(stored), std::move(lease)};
+      store::StoredPtr stored = keep(wanted, *record, now.wall_seconds());
+      if (stored) co_return Look{std::move(stored)};
+      co_return Look{{}, place.key + ":lease"};
     }
     metrics_.damaged.add();
     co_return Look{};
@@ -121,7 +122,7 @@ net::Task<Tier::Look> Tier::look(const Wanted& wanted, const std::string& key, W
   const purge::Names names{wanted.key.resource_hash, wanted.key.resource, nullptr, 0};
   if (!since || log_.check(names, *since) >= policy::PurgeState::validate) {
     metrics_.unusable.add();
-    co_return Look{{}, key + ":lease"};
+    co_return Look{{}, place.key + ":lease"};
   }
   std::string selector;
   {
@@ -130,8 +131,9 @@ net::Task<Tier::Look> Tier::look(const Wanted& wanted, const std::string& key, W
     response.add("Vary", vary);
     selector = policy::make_selector(response, wanted.request, wanted.rules);
   }
-  const std::string variant = variant_key(key, selector);
-  const Answer second = co_await get(variant, deadline);
+  const std::string variant = variant_key(place.key, selector);
+  const std::string_view variant_words[] = {"GET", variant};
+  const Answer second = co_await client_.ask({variant_words, place.slot, true}, deadline);
   const bool no_variant = second.ok() && second.reply.kind() == Reply::Kind::nil;
   record = read(second, wanted.key.key);
   if (!record) co_return Look{{}, no_variant ? variant + ":lease" : ""};
@@ -139,15 +141,15 @@ net::Task<Tier::Look> Tier::look(const Wanted& wanted, const std::string& key, W
     metrics_.damaged.add();
     co_return Look{};
   }
-  store::StoredPtr stored = keep(wanted, *record, now);
+  store::StoredPtr stored = keep(wanted, *record, now.wall_seconds());
   std::string lease = stored ? "" : variant + ":lease";
   co_return Look{std::move(stored), std::move(lease)};
 }
 
-net::Task<Tier::Leased> Tier::take_lease(const std::string& lease, SteadyTime deadline) {
+net::Task<Tier::Leased> Tier::take_lease(const std::string& lease) {
   const std::string milliseconds = std::to_string((settings_.fetch_wait * 2).count());
   const std::string_view words[] = {"SET", lease, "1", "NX", "PX", milliseconds};
-  const Answer answer = co_await client_.ask({words, lease}, deadline);
+  const Answer answer = co_await client_.ask({words, lease}, loop_.now() + budget());
   if (!answer.ok()) co_return Leased::unknown;
   co_return answer.reply.kind() == Reply::Kind::nil ? Leased::others : Leased::ours;
 }
@@ -226,7 +228,7 @@ bool Tier::make_writes(const store::StoredPtr& stored, purge::Position position,
   const WallSeconds now = std::chrono::floor<Seconds>(read_wall_clock());
   const std::int64_t left = std::min(stored->facts().retention() - stored->facts().age(now), settings_.max_ttl.count());
   if (left <= 0) return false;
-  if (!client_.may_ask(key)) return refuse(metrics_.write_dropped);
+  if (!client_.may_ask(slot_of(key), loop_.now())) return refuse(metrics_.write_dropped);
   if (metrics_.write_bytes_pending.value() + stored->body_bytes() > settings_.pending_writes_bytes) return refuse(metrics_.write_dropped);
 
   Record record;

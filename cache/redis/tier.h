@@ -53,17 +53,24 @@ class Tier {
     std::string lease;                        // to be given back afterwards; "" none
     std::size_t bytes() const { return key.size() + value.size() + index_key.size() + index_value.size(); }
   };
+  // Where a key's record lies; its variants and leases are in the same slot.
+  struct Place {
+    std::string key;
+    std::uint16_t slot;
+  };
+  Place place_of(const policy::KeyParts& key) const;
   // One look: the record, and where nothing usable is there, by which key to wait for it.
   struct Look {
-    store::StoredPtr stored;
-    std::string lease;                        // "": no use in waiting
+    store::StoredPtr stored{};
+    std::string lease{};                      // "": no use in waiting
   };
-  net::Task<Look> look(const Wanted& wanted, const std::string& key, WallSeconds now, SteadyTime deadline);
+  net::Task<Look> look(const Wanted& wanted, const Place& place, Now now);
   enum class Leased : std::uint8_t { ours, others, unknown };
-  net::Task<Leased> take_lease(const std::string& lease, SteadyTime deadline);
+  net::Task<Leased> take_lease(const std::string& lease);
   static net::Task<void> return_lease(Tier& tier, std::string lease);
   std::string held_lease(const std::string& record_key);     // takes it out
-  net::Task<Answer> get(std::string_view key, SteadyTime deadline);
+  // The wheel is coarse and fires late: what was promised is kept by asking it for less.
+  Millis budget() const { return settings_.budget - net::TimerWheel::kGrain; }
   Result<Record, Damage> read(const Answer& answer, std::string_view key);
   bool make_writes(const store::StoredPtr& stored, purge::Position position, const std::string& key, Writes& writes);
   store::StoredPtr keep(const Wanted& wanted, const Record& record, WallSeconds now);
