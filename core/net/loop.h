@@ -36,6 +36,7 @@ class Loop {
 
   TimerWheel& timers() { return timers_; }
   SteadyTime now() const { return read_steady_clock(); }
+  SteadyTime coarse_now() const { return read_coarse_clock(); }   // what a deadline is counted from
   bool stopping() const { return stopping_; }
 
   // Resumed when the loop has looked at all other connections once; also when it is being shut down.

@@ -33,7 +33,7 @@ void Exchange::Impl::finish() {
   if (counted_) cluster_->ended(*member_);
   if (reusable) {
     const Keep keep{cluster_->settings().max_idle, cluster_->settings().idle_timeout};
-    pool_.park(std::move(connection_), keep, now());
+    pool_.park(std::move(connection_), keep, coarse_now());
   }
   connection_.reset();
   tunnel_slot_ = {};

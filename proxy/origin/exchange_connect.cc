@@ -50,7 +50,7 @@ bool Exchange::Impl::take_pooled(const WaiterPtr& waiter) {
   ask.others_only = others_only_;
   ask.retry = timings_.attempts > 1;
   for (;;) {
-    grant_ = cluster_->acquire(ask, pool_, waiter, now());
+    grant_ = cluster_->acquire(ask, pool_, waiter, coarse_now());
     if (grant_.outcome != Grant::Outcome::pooled) return false;
     if (std::unique_ptr<Connection> connection = pool_.take(*grant_.member, careful_)) {
       claim(std::move(grant_.member));

@@ -65,6 +65,7 @@ class Exchange::Impl {
   Failure fail(FailureKind kind, std::string_view detail);
   Failure failure(FailureKind kind, std::string_view detail) const;   // the same, but the server is not blamed
   SteadyTime now() const { return pool_.loop().now(); }
+  SteadyTime coarse_now() const { return pool_.loop().coarse_now(); }
   net::Stream& stream() { return *connection_->stream; }
   bool replayable() const { return request_framing_ == http::Framing::none && http::is_idempotent(method_); }
 

@@ -42,7 +42,7 @@ SteadyTime Exchange::Impl::head_deadline() const {
 
 net::Task<HeadResult> Exchange::Impl::read_head() {
   const config::Origin& settings = cluster_->settings();
-  SteadyTime deadline = now() + settings.first_byte_timeout;
+  SteadyTime deadline = coarse_now() + settings.first_byte_timeout;
   bool begun = false;
   for (;;) {
     bool done = false;
