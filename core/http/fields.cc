@@ -61,6 +61,18 @@ void Fields::add_copy(std::string_view name, std::string_view value) {
   add(std::string_view(at, name.size()), std::string_view(at + name.size(), value.size()));
 }
 
+void Fields::add_value(FieldId id, std::string_view name, std::initializer_list<std::string_view> parts) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  char* const value = own(size);
+  char* end = value;
+  for (const std::string_view part : parts) {
+    if (!part.empty()) std::memcpy(end, part.data(), part.size());
+    end += part.size();
+  }
+  add(id, name, {value, size});
+}
+
 void Fields::set_copy(std::string_view name, std::string_view value) {
   // Copied first: `name` and `value` may be views of a line that is removed here.
   add_copy(name, value);

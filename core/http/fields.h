@@ -9,6 +9,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -74,6 +75,8 @@ class Fields {
     present_ |= field_bit(id);
   }
   void add_copy(std::string_view name, std::string_view value);
+  // The value is a copy of the parts, one behind the other; the name is borrowed.
+  void add_value(FieldId id, std::string_view name, std::initializer_list<std::string_view> parts);
   void set_copy(std::string_view name, std::string_view value);           // removes the others of that name
   void clear() {
     list_.clear();

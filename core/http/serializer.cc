@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <cstring>
 
 #include "core/base/text.h"
 #include "core/http/bytes.h"
@@ -54,6 +55,49 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   p = std::copy(value.begin(), value.end(), p);
   *p++ = '\r';
   *p = '\n';
+}
+
+void append_fields(std::string& out, const Fields& fields, std::uint64_t without) {
+  const auto left_out = [without](const Field& field) { return (field_bit(field.id) & without) != 0; };
+  std::size_t bytes = 0;
+  for (const Field& field : fields) {
+    if (!left_out(field)) bytes += field.name.size() + field.value.size() + 4;
+  }
+  const std::size_t at = out.size();
+  out.resize(at + bytes);
+  char* to = out.data() + at;
+  const auto put = [&to](const char* from, std::size_t size) {
+    std::memcpy(to, from, size);
+    to += size;
+  };
+  const auto follows = [](std::string_view text, const char* next, char first, char second) {
+    const char* const end = text.data() + text.size();
+    return end + 2 == next && end[0] == first && end[1] == second;
+  };
+  for (auto field = fields.begin(); field != fields.end();) {
+    if (left_out(*field)) {
+      ++field;
+      continue;
+    }
+    if (!follows(field->name, field->value.data(), ':', ' ')) {
+      assert(!field->name.empty() && is_clean_value(field->name) && is_clean_value(field->value));
+      put(field->name.data(), field->name.size());
+      put(": ", 2);
+      if (!field->value.empty()) put(field->value.data(), field->value.size());
+      put("\r\n", 2);
+      ++field;
+      continue;
+    }
+    // Lines that were read as we write them, one behind the other, go as they lie: the parser has looked at them.
+    const char* const run = field->name.data();
+    std::string_view last = field->value;
+    while (++field != fields.end() && !left_out(*field) && follows(last, field->name.data(), '\r', '\n') &&
+           follows(field->name, field->value.data(), ':', ' ')) {
+      last = field->value;
+    }
+    put(run, static_cast<std::size_t>(last.data() + last.size() - run));
+    put("\r\n", 2);
+  }
 }
 
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {

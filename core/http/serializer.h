@@ -13,6 +13,8 @@ void append_request_line(std::string& out, std::string_view method, std::string_
 void append_status_line(std::string& out, int status, std::string_view reason = {});           // "" → reason_phrase()
 void append_field(std::string& out, std::string_view name, std::string_view value);
 void append_field(std::string& out, std::string_view name, std::uint64_t value);
+// All lines but those of the ids in `without` (field_bit()s).
+void append_fields(std::string& out, const Fields& fields, std::uint64_t without = 0);
 void append_chunk_size(std::string& out, std::uint64_t bytes);      // "1a\r\n"
 
 // Hop-by-hop: what a proxy must not pass on (RFC 9110 §7.6.1): Connection and the names in it, Proxy-Connection,

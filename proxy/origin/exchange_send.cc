@@ -27,10 +27,7 @@ bool expects_content(http::Method method) {
 void Exchange::Impl::write_head(const OriginRequest& request) {
   out_.clear();
   http::append_request_line(out_, request.method_name, request.target);
-  for (const http::Field& field : *request.fields) {
-    if (field.id != http::FieldId::other && (http::field_bit(field.id) & kOurs) != 0) continue;
-    http::append_field(out_, field.name, field.value);
-  }
+  http::append_fields(out_, *request.fields, kOurs);
   if (request.upgrade) http::append_field(out_, "Connection", "upgrade");
   if (request.framing == http::Framing::chunked) {
     http::append_field(out_, "Transfer-Encoding", "chunked");
@@ -134,7 +131,7 @@ net::Task<SendResult> Exchange::Impl::end_body(const http::Fields& trailers) {
     co_return std::monostate{};
   }
   out_ = "0\r\n";
-  for (const http::Field& field : trailers) http::append_field(out_, field.name, field.value);
+  http::append_fields(out_, trailers);
   out_ += "\r\n";
   iovec end{out_.data(), out_.size()};
   std::span<iovec> pieces(&end, 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <random>
 
 #include "cache/policy/coding.h"
@@ -21,6 +22,12 @@ constexpr std::uint64_t bits(std::initializer_list<FieldId> ids) {
   for (const FieldId id : ids) set |= http::field_bit(id);
   return set;
 }
+
+constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  return pairs;
+}();
 
 // Written anew by us or by the exchange; never copied.
 constexpr std::uint64_t kMadeAnew =
@@ -55,11 +62,6 @@ void append_node(std::string& out, std::string_view address) {
   }
 }
 
-std::string joined(const http::Fields& fields, FieldId id) {
-  std::string scratch;
-  return std::string(fields.combined(id, scratch));
-}
-
 // All tags under the name that the CDN in front reads. An update that has none says nothing of them.
 void add_tags(const http::Fields& response, const config::CacheRules& rules, policy::Brings brings, http::Fields& out) {
   const bool said = std::any_of(response.begin(), response.end(), [&](const http::Field& field) { return policy::is_tag_field(field, rules); });
@@ -68,10 +70,9 @@ void add_tags(const http::Fields& response, const config::CacheRules& rules, pol
   if (!tags.empty()) out.set_copy(rules.tags_as, policy::tags_value(tags, rules));
 }
 
-// `item` behind what a proxy before us said.
-void add_appended(http::Fields& out, std::string_view name, std::string before, std::string_view item) {
-  if (before.empty()) return out.add_copy(name, item);
-  out.add_copy(name, before.append(", ").append(item));
+// `item`, in parts, behind what a proxy before us said.
+void add_appended(http::Fields& out, FieldId id, std::string_view name, std::string_view before, std::string_view item, std::string_view rest = {}) {
+  out.add_value(id, name, {before, before.empty() ? std::string_view{} : ", ", item, rest});
 }
 
 }  // namespace
@@ -102,18 +103,25 @@ std::string_view client_address(const Snapshot& snapshot, const Peer& peer, cons
   return peer.address;
 }
 
-std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
+void make_request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields, std::string& id) {
   const std::string_view given = fields.get(FieldId::x_request_id);
-  if (!given.empty() && given.size() <= 128 && http::is_token(given) && trusted_peer(snapshot, peer)) return std::string(given);
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::array<char, 32> id;
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < id.size(); ++i, word >>= 4) {
-    if (i % 16 == 0) word = random();
-    id[i] = kHex[word & 15];
+  if (!given.empty() && given.size() <= 128 && http::is_token(given) && trusted_peer(snapshot, peer)) {
+    id.assign(given);
+    return;
   }
-  return {id.data(), id.size()};
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  id.resize(32);
+  char* to = id.data();
+  for (int half = 0; half < 2; ++half) {
+    std::uint64_t word = random();
+    for (int i = 0; i < 8; ++i, word >>= 8, to += 2) std::memcpy(to, kHexPairs[word & 0xff].data(), 2);
+  }
+}
+
+std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
+  std::string id;
+  make_request_id(snapshot, peer, fields, id);
+  return id;
 }
 
 void append_origin_target(const http::RequestHead& head, std::string& out) {
@@ -134,9 +142,9 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
 
   // RFC 9112 §3.2.2: the authority of an absolute-form target stands over Host.
   if (!origin.host.empty()) {
-    out.add("Host", origin.host);
+    out.add(FieldId::host, "Host", origin.host);
   } else {
-    out.add("Host", head.authority);
+    out.add(FieldId::host, "Host", head.authority);
   }
   for (const http::Field& field : head.fields) {
     if (in(kMadeAnew, field) || hop(field) || passes_for_ours(field)) continue;
@@ -172,21 +180,22 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   if (purpose == Purpose::store) {
     // Compared normalised, so it is asked for normalised (RFC 9111 §4.1).
     const std::string_view encoding = policy::normalized_accept_encoding(head.fields, scratch);
-    if (!encoding.empty()) out.add_copy("Accept-Encoding", encoding);
+    if (!encoding.empty()) out.add_value(FieldId::accept_encoding, "Accept-Encoding", {encoding});
     const std::string_view language = policy::normalized_accept_language(head.fields, scratch);
-    if (!language.empty()) out.add_copy("Accept-Language", language);
+    if (!language.empty()) out.add_value(FieldId::accept_language, "Accept-Language", {language});
   }
   if (head.wants_upgrade && purpose == Purpose::pass) out.add("Upgrade", head.fields.get(FieldId::upgrade));
 
   // Who asked: appended to what a trusted proxy says, else said anew.
   const std::string_view proto = request.scheme;
   if (config.forwarding.x_forwarded) {
-    add_appended(out, "X-Forwarded-For", trusted ? joined(head.fields, FieldId::x_forwarded_for) : "", peer.address);
+    const std::string_view before = trusted ? head.fields.combined(FieldId::x_forwarded_for, scratch) : std::string_view{};
+    add_appended(out, FieldId::x_forwarded_for, "X-Forwarded-For", before, peer.address);
     const std::string_view proto_before = trusted ? head.fields.get(FieldId::x_forwarded_proto) : std::string_view{};
-    out.add("X-Forwarded-Proto", proto_before.empty() ? proto : proto_before);
+    out.add(FieldId::x_forwarded_proto, "X-Forwarded-Proto", proto_before.empty() ? proto : proto_before);
     const std::string_view host_before = trusted ? head.fields.get(FieldId::x_forwarded_host) : std::string_view{};
     const std::string_view host = host_before.empty() ? head.authority : host_before;
-    if (!host.empty()) out.add("X-Forwarded-Host", host);
+    if (!host.empty()) out.add(FieldId::x_forwarded_host, "X-Forwarded-Host", host);
   }
   if (config.forwarding.forwarded) {
     std::string element;
@@ -195,16 +204,16 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     append_node(element, peer.address);
     if (!head.authority.empty()) element.append(";host=\"").append(head.authority).append("\"");
     element.append(";proto=").append(proto);
-    add_appended(out, "Forwarded", trusted ? joined(head.fields, FieldId::forwarded) : "", element);
+    const std::string_view before = trusted ? head.fields.combined(FieldId::forwarded, scratch) : std::string_view{};
+    add_appended(out, FieldId::forwarded, "Forwarded", before, element);
   }
   const std::string_view version = head.major == 2 ? "2.0 " : head.minor == 0 ? "1.0 " : "1.1 ";
-  std::string via(version);
-  via.append(config.cache.name);
-  add_appended(out, "Via", joined(head.fields, FieldId::via), via);
-  out.add("X-Request-Id", request.id);
+  add_appended(out, FieldId::via, "Via", head.fields.combined(FieldId::via, scratch), version, config.cache.name);
+  out.add(FieldId::x_request_id, "X-Request-Id", request.id);
 }
 
 policy::RuleSubject rule_subject(const Request& request, int status, std::string_view type) {
+  if (request.route->headers.empty()) return {};          // nobody will ask
   return policy::subject_of(request.head, request.key.resource, request.scheme, status, type);
 }
 
@@ -246,9 +255,7 @@ void append_head(std::string& out, int status, std::string_view reason, const ht
       if (field.id == FieldId::cache_status) http::append_field(out, field.name, field.value);
     }
   }
-  for (const http::Field& field : fields) {
-    if (field.id != FieldId::cache_status) http::append_field(out, field.name, field.value);
-  }
+  http::append_fields(out, fields, http::field_bit(FieldId::cache_status));
 }
 
 }  // namespace davenport::server

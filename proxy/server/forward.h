@@ -20,6 +20,7 @@ std::string_view client_address(const Snapshot& snapshot, const Peer& peer, cons
 
 // The request's id: a trusted proxy's X-Request-Id, else a new one (16 random bytes in hex, seeded per thread).
 std::string request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields);
+void make_request_id(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields, std::string& id);   // into id's room
 
 enum class Purpose : std::uint8_t {
   pass,        // as the client asked: its conditions and ranges too

@@ -31,7 +31,7 @@ inline std::string name_of(http::Framing framing, std::uint64_t length) {
   return "";
 }
 
-inline void append_fields(std::string& out, const http::Fields& fields) {
+inline void print_fields(std::string& out, const http::Fields& fields) {
   for (const http::Field& field : fields) out.append(field.name).append("=").append(field.value).append("\n");
 }
 
@@ -42,7 +42,7 @@ inline std::string content_of(const http::RequestHead& head) {
   out.append("\n[").append(head.scheme).append("][").append(head.authority).append("][").append(head.path);
   out.append(head.has_query ? "]?[" : "][").append(head.query).append("]\n");
   out.append(name_of(head.framing, head.content_length)).append("\n");
-  append_fields(out, head.fields);
+  print_fields(out, head.fields);
   return out;
 }
 
@@ -59,7 +59,7 @@ inline std::string content_of(const http::ResponseHead& head) {
   std::string out = std::to_string(head.status);
   out.append(" ").append(head.reason).append("\n");
   out.append(name_of(head.framing, head.content_length)).append("\n");
-  append_fields(out, head.fields);
+  print_fields(out, head.fields);
   return out;
 }
 
@@ -132,7 +132,7 @@ std::string run_chunked(Arriving arrival, const http::HeadLimits& limits) {
   if (step.state == http::ParseState::error) return "error " + std::string(http::name_of(step.fault));
   std::string out = step.state == http::ParseState::done ? "done " + std::to_string(consumed) : "need_more";
   out.append(": ").append(content).append("|");
-  append_fields(out, trailers);
+  print_fields(out, trailers);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/http/parser.h"
 #include "core/http/serializer.h"
 
 namespace davenport::http {
@@ -24,6 +25,54 @@ TEST_CASE("lines are appended in their one spelling (RFC 9112 §3, §4, §5)") {
   CHECK(written([](auto& out) { append_field(out, "Age", "7"); }) == "|Age: 7\r\n");
   CHECK(written([](auto& out) { append_field(out, "X", ""); }) == "|X: \r\n");
   CHECK(written([](auto& out) { append_field(out, "Age", kMost); }) == "|Age: 18446744073709551615\r\n");
+}
+
+// The lines of `head` as they are written again, without those of `without`.
+std::string rewritten(const std::string& head, std::uint64_t without = 0) {
+  ResponseHead parsed;
+  const std::string bytes = "HTTP/1.1 200 OK\r\n" + head + "\r\n";
+  const HeadLimits limits;
+  ResponseParser parser(limits);
+  REQUIRE(parser.parse(bytes, Method::get, parsed).state == ParseState::done);
+  std::string out = "|";
+  append_fields(out, parsed.fields, without);
+  return out;
+}
+
+TEST_CASE("all lines of a head are written in their one spelling, however they came") {
+  struct Case {
+    std::string head, written;
+  };
+  const Case cases[] = {
+      {"", "|"},
+      {"A: 1\r\n", "|A: 1\r\n"},
+      {"A: 1\r\nB: 2\r\nEtag: \"3\"\r\n", "|A: 1\r\nB: 2\r\nEtag: \"3\"\r\n"},
+      {"A:1\r\nB: 2\r\n", "|A: 1\r\nB: 2\r\n"},
+      {"A:   1\r\nB: 2  \r\nC: 3\r\n", "|A: 1\r\nB: 2\r\nC: 3\r\n"},
+      {"A: 1\r\nB:\r\nC: \r\nD: 4\r\n", "|A: 1\r\nB: \r\nC: \r\nD: 4\r\n"},
+      {"A:\t1\r\nB: 2\r\n", "|A: 1\r\nB: 2\r\n"},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.head);
+    CHECK(rewritten(each.head) == each.written);
+  }
+}
+
+TEST_CASE("lines that are left out leave no trace between their neighbours") {
+  const std::string head = "A: 1\r\nDate: x\r\nB: 2\r\nC: 3\r\nETag: \"4\"\r\n";
+  CHECK(rewritten(head, field_bit(FieldId::date)) == "|A: 1\r\nB: 2\r\nC: 3\r\nETag: \"4\"\r\n");
+  CHECK(rewritten(head, field_bit(FieldId::etag) | field_bit(FieldId::date)) == "|A: 1\r\nB: 2\r\nC: 3\r\n");
+  Fields mixed;
+  const std::string bytes = "X: 1\r\nY: 2\r\n";
+  const std::string_view read = bytes;
+  mixed.add(read.substr(0, 1), read.substr(3, 1));
+  mixed.add("Between", "b");
+  mixed.add(read.substr(6, 1), read.substr(9, 1));
+  mixed.add_value(FieldId::via, "Via", {"1.1 a", ", ", "1.1 b"});
+  std::string out;
+  append_fields(out, mixed);
+  CHECK(out == "X: 1\r\nBetween: b\r\nY: 2\r\nVia: 1.1 a, 1.1 b\r\n");
+  CHECK(mixed.has(FieldId::via));
 }
 
 TEST_CASE("chunk sizes are lower-case hexadecimal (RFC 9112 §7.1)") {
