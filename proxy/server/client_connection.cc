@@ -44,7 +44,14 @@ ClientConnection::~ClientConnection() = default;
 
 SteadyTime ClientConnection::wait_deadline(SteadyTime now) const {
   const config::ClientLimits& limits = head_limits_of_->config->limits;
-  return input_.empty() ? now + limits.idle_timeout : head_started_ + limits.head_timeout;
+  return unread().empty() ? now + limits.idle_timeout : kept_->head_started + limits.head_timeout;
+}
+
+std::string ClientConnection::take_unread() {
+  if (kept_ == nullptr) return {};
+  std::string bytes = std::move(kept_->bytes);
+  kept_.reset();
+  return bytes;
 }
 
 void ClientConnection::say_and_close(int status, std::string_view sentence, std::string_view more_fields) {
@@ -72,7 +79,7 @@ net::Detached ClientConnection::run(ClientConnection* self) {
   Next next = self->proxy_protocol_ || self->greets_ ? Next::busy : self->next_turn();
   while (next != Next::leave) {
     if (next == Next::wait) {
-      const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().now()));
+      const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().coarse_now()));
       next = self->woken(ready);
     } else {
       co_await self->busy();
@@ -88,7 +95,7 @@ net::Detached ClientConnection::run(ClientConnection* self) {
 ClientConnection::Next ClientConnection::next_turn() {
   if (!keep_alive_ || broken_) return Next::leave;
   if (!starved_) return take_turn();
-  idle_ = input_.empty();
+  idle_ = unread().empty();
   return idle_ && worker_.shared().draining.load(std::memory_order_relaxed) ? Next::leave : Next::wait;
 }
 
@@ -96,7 +103,7 @@ ClientConnection::Next ClientConnection::woken(net::Ready ready) {
   if (ready == net::Ready::cancelled) return Next::leave;
   if (ready == net::Ready::yes) return take_turn();
   worker_.metrics().timeouts.add();
-  if (input_.empty()) return Next::leave;
+  if (unread().empty()) return Next::leave;
   say_and_close(408, "The request's head came too slowly.", {});
   return Next::busy;
 }
@@ -140,14 +147,14 @@ net::Task<void> ClientConnection::busy() {
 ClientConnection::Taken ClientConnection::take() {
   // Bytes go into the worker's buffer, behind what is left of the last read: a request that came whole is never copied.
   std::vector<char>& buffer = worker_.read_buffer();
-  std::size_t size = input_.size();
+  const std::string_view before = unread();
+  std::size_t size = before.size();
   if (buffer.size() < size + (16 << 10)) buffer.resize(size + (64 << 10));
-  std::memcpy(buffer.data(), input_.data(), size);
+  std::copy(before.begin(), before.end(), buffer.begin());
   if (starved_) {
     const net::Io io = stream_.read(std::span(buffer.data() + size, buffer.size() - size));
     switch (io.status) {
       case net::Io::Status::ok:
-        if (size == 0) head_started_ = worker_.loop().now();
         size += io.bytes;
         worker_.metrics().bytes_in.add(io.bytes);
         break;
@@ -155,20 +162,20 @@ ClientConnection::Taken ClientConnection::take() {
       case net::Io::Status::end:
         // The client has closed its side; what is left is no whole request.
         keep_alive_ = false;
-        if (!input_.empty()) broken_ = true;
+        if (!before.empty()) broken_ = true;
         return Taken::closing;
       case net::Io::Status::error: broken_ = true; return Taken::closing;
     }
   }
   starved_ = false;
   std::string_view in(buffer.data(), size);
-  const std::string_view before = input_;
   Taken result = Taken::starved;
   const Now now = read_clocks();
   http::RequestHead& head = worker_.head();
   Output& out = worker_.output();
-  http::RequestParser parser = half_parsed_ != nullptr ? *half_parsed_ : http::RequestParser(head_limits_of_->config->limits.head);
-  if (half_parsed_ != nullptr) half_parsed_.reset();
+  const bool half_parsed = kept_ != nullptr && kept_->parser;
+  http::RequestParser parser = half_parsed ? *kept_->parser : http::RequestParser(head_limits_of_->config->limits.head);
+  if (half_parsed) kept_->parser.reset();
   while (true) {
     if (in.empty()) {
       starved_ = true;
@@ -177,7 +184,7 @@ ClientConnection::Taken ClientConnection::take() {
     const http::ParseResult parsed = parser.parse(in, head);
     if (parsed.state == http::ParseState::need_more) {
       starved_ = true;
-      half_parsed_ = std::make_unique<http::RequestParser>(parser);
+      kept().parser.emplace(parser);
       break;
     }
     if (parsed.state == http::ParseState::error && may_speak_http2() && (in.starts_with(kHttp2Line) || kHttp2Line.starts_with(in))) {
@@ -196,16 +203,9 @@ ClientConnection::Taken ClientConnection::take() {
     const config::ClientLimits& limits = worker_.snapshot()->config->limits;
     keep_alive_ = head.keep_alive && !worker_.shared().draining.load(std::memory_order_relaxed) &&
                   (limits.requests_per_connection == 0 || requests_ < limits.requests_per_connection);
-    if (!answer_now(worker_, peer_, head, keep_alive_, now, out)) {
-      request_ = worker_.make_request();
-      Request& request = *request_;
-      request.snapshot = worker_.snapshot();
-      request.now = now;
-      request.take(head, in.substr(0, parsed.consumed));
-      request.peer = peer_;
-      request.scheme = peer_.https ? "https" : "http";
-      request.route = route_of(*request.snapshot, request.head.authority, request.head.path, worker_.text_scratch());
-      request.id = request_id(*request.snapshot, peer_, request.head.fields);
+    Looked looked;
+    if (!answer_now(worker_, peer_, head, keep_alive_, now, out, looked)) {
+      request_ = take_request(worker_, peer_, head, in.substr(0, parsed.consumed), now, looked);
       in.remove_prefix(parsed.consumed);
       result = Taken::story;
       break;
@@ -227,11 +227,11 @@ ClientConnection::Taken ClientConnection::take() {
   flush_batch();
   // What is left waits in a buffer of the connection's own; a request that came whole leaves nothing.
   if (in.empty()) {
-    if (!input_.empty()) std::string().swap(input_);
+    kept_.reset();
   } else if (in.data() != buffer.data() || in.size() != before.size()) {
-    const bool fresh = in.data() != buffer.data();
-    input_.assign(in);
-    if (fresh) head_started_ = now.steady;
+    const bool begins = in.data() != buffer.data() || before.empty();
+    kept().bytes.assign(in);
+    if (begins) kept_->head_started = now.steady;
   }
   return result;
 }
@@ -316,11 +316,12 @@ std::unique_ptr<BodyReader> ClientConnection::read_body(const Request& request) 
 
 net::Task<long> ClientConnection::read_more(SteadyTime deadline, std::size_t most) {
   for (;;) {
-    const std::size_t before = input_.size();
     if (stream_.maybe_readable()) {
-      input_.resize(before + most);
-      const net::Io io = stream_.read(std::span(input_.data() + before, most));
-      input_.resize(before + (io.status == net::Io::Status::ok ? io.bytes : 0));
+      std::string& bytes = kept().bytes;
+      const std::size_t before = bytes.size();
+      bytes.resize(before + most);
+      const net::Io io = stream_.read(std::span(bytes.data() + before, most));
+      bytes.resize(before + (io.status == net::Io::Status::ok ? io.bytes : 0));
       if (io.status == net::Io::Status::ok) {
         worker_.metrics().bytes_in.add(io.bytes);
         co_return static_cast<long>(io.bytes);
@@ -339,7 +340,7 @@ net::Task<void> ClientConnection::tunnel(net::StreamPtr origin, std::string left
   pending_->text(leftover);
   const bool drained = co_await drain();
   if (!drained) co_return;
-  const std::string early = std::exchange(input_, {});
+  const std::string early = take_unread();
   const bool forwarded = co_await write_all(*origin, early, idle);
   if (!forwarded) co_return;
   int open = 2;
@@ -352,16 +353,17 @@ net::Task<void> ClientConnection::tunnel(net::StreamPtr origin, std::string left
 net::Task<bool> ClientConnection::read_proxy_header() {
   const SteadyTime deadline = worker_.loop().now() + head_limits_of_->config->limits.head_timeout;
   for (;;) {
-    const http::ProxyHeader header = http::parse_proxy_header(input_);
-    if (header.state == http::ParseState::error || input_.size() > kProxyHeaderBytes) co_return false;
+    const http::ProxyHeader header = http::parse_proxy_header(unread());
+    if (header.state == http::ParseState::error || unread().size() > kProxyHeaderBytes) co_return false;
     if (header.state == http::ParseState::done) {
       if (!header.local) {
         peer_.address = header.source_address;
         peer_.port = header.source_port;
       }
-      input_.erase(0, header.consumed);
-      starved_ = input_.empty();
-      head_started_ = worker_.loop().now();
+      kept().bytes.erase(0, header.consumed);
+      kept_->head_started = worker_.loop().now();
+      starved_ = kept_->bytes.empty();
+      if (starved_) kept_.reset();
       co_return true;
     }
     const long got = co_await read_more(deadline, 4096);
@@ -372,7 +374,7 @@ net::Task<bool> ClientConnection::read_proxy_header() {
 // What came behind a PROXY header is TLS already.
 net::Task<bool> ClientConnection::shake_hands() {
   const SteadyTime deadline = worker_.loop().now() + head_limits_of_->config->handshakes.timeout;
-  stream_.start_tls(head_limits_of_->tls[listener_], std::exchange(input_, {}));
+  stream_.start_tls(head_limits_of_->tls[listener_], take_unread());
   starved_ = true;
   const Result<std::monostate, net::TlsFault> shaken = co_await stream_.handshake(deadline);
   observe::WorkerMetrics& metrics = worker_.metrics();
@@ -398,7 +400,7 @@ bool ClientConnection::may_speak_http2() const {
 net::Task<void> ClientConnection::speak_http2() {
   idle_ = false;
   http2_ = std::make_unique<Http2Connection>(worker_, stream_, peer_, head_limits_of_);
-  const bool well = co_await http2_->run(std::exchange(input_, {}));
+  const bool well = co_await http2_->run(take_unread());
   http2_.reset();
   keep_alive_ = false;
   if (!well) broken_ = true;

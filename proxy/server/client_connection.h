@@ -10,6 +10,7 @@
 // Thread  the worker's.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,14 +50,14 @@ class ClientConnection final : public Client {
   }
   void close_after_this() override { keep_alive_ = false; }
   std::unique_ptr<BodyReader> read_body(const Request& request) override;
-  bool body_has_begun() const override { return !input_.empty(); }
+  bool body_has_begun() const override { return !unread().empty(); }
   void stop_reading() override { stream_.cancel(); }
   void set_exchange(origin::Exchange*) override {}       // it learns that the client has left when it writes
   net::Task<void> tunnel(net::StreamPtr origin, std::string leftover, Millis idle) override;
 
   // For the body's reader:
   net::Stream& stream() { return stream_; }
-  std::string& input() { return input_; }                // bytes read and not yet used
+  std::string& input() { return kept().bytes; }          // bytes read and not yet used
   // Reads more into input(): at once if there is something, else waits. 0: the end; -1: error; -2: the deadline passed; -3: cancelled.
   net::Task<long> read_more(SteadyTime deadline, std::size_t most);
 
@@ -82,14 +83,25 @@ class ClientConnection final : public Client {
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
 
+  // What was read and not yet used. An idle connection has none.
+  struct Kept {
+    std::string bytes;
+    std::optional<http::RequestParser> parser;           // where in the head it stands; empty between requests
+    SteadyTime head_started{};                           // of a head that has begun and not ended
+  };
+  Kept& kept() {
+    if (kept_ == nullptr) kept_ = std::make_unique<Kept>();
+    return *kept_;
+  }
+  std::string_view unread() const { return kept_ == nullptr ? std::string_view{} : kept_->bytes; }
+  std::string take_unread();                             // the connection keeps nothing of it
+
   net::Stream stream_;
-  std::string input_;
-  std::unique_ptr<http::RequestParser> half_parsed_;     // where in input_'s head it stands; null between requests
+  std::unique_ptr<Kept> kept_;
   std::unique_ptr<Output> pending_;                      // unsent answers; null most of the time
   std::unique_ptr<Http2Connection> http2_;               // once the client has turned out to speak it
   std::unique_ptr<Request> request_;                     // the one whose story is under way
   Peer peer_;
-  SteadyTime head_started_{};                            // of a head that has begun and not ended
   SnapshotPtr head_limits_of_;                           // keeps the limits that a parser borrows
   std::uint32_t requests_ = 0;
   std::uint32_t listener_;                               // index into the configuration's

@@ -8,6 +8,8 @@
 namespace davenport::server {
 
 void EarlyHints::remember(const policy::KeyParts& key, std::string links, purge::Position position) {
+  if (links.empty() && !any_.load(std::memory_order_relaxed)) return;
+  any_.store(true, std::memory_order_relaxed);
   const std::size_t at = key.hash.low % kPlaces;
   const std::scoped_lock lock(locks_[at % kLocks]);
   Place& place = places_[at];
@@ -16,6 +18,7 @@ void EarlyHints::remember(const policy::KeyParts& key, std::string links, purge:
 }
 
 std::string EarlyHints::of(const policy::KeyParts& key, const purge::Log& log) {
+  if (!any_.load(std::memory_order_relaxed)) return {};
   const std::size_t at = key.hash.low % kPlaces;
   const std::scoped_lock lock(locks_[at % kLocks]);
   const Place& place = places_[at];

@@ -3,6 +3,7 @@
 // Thread  any; a short lock. Only fetches come here, never hits.
 #pragma once
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ class EarlyHints {
   };
   std::array<std::mutex, kLocks> locks_;
   std::vector<Place> places_{kPlaces};           // guarded by the lock of its number
+  std::atomic<bool> any_ = false;                // most sites send no links: no lock is taken for them
 };
 
 // A 103 to a client who has to wait for the origin now, once for a request. Whether it reaches an HTTP/1.1 client is said by

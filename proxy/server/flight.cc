@@ -4,14 +4,16 @@
 
 namespace davenport::server {
 
-Flight::Flight(std::string key, const policy::KeyParts& parts, Hash128 slot, purge::Position position)
-    : key_(std::move(key)),
-      resource_at_(static_cast<std::size_t>(parts.resource.data() - parts.key.data())),
-      resource_size_(parts.resource.size()),
-      hash_(parts.hash),
-      resource_hash_(parts.resource_hash),
-      slot_(slot),
-      position_(position) {}
+void Flight::begin(const policy::KeyParts& key, Hash128 slot, purge::Position position) {
+  key_.assign(key.key);
+  resource_at_ = static_cast<std::size_t>(key.resource.data() - key.key.data());
+  resource_size_ = key.resource.size();
+  hash_ = key.hash;
+  resource_hash_ = key.resource_hash;
+  slot_ = slot;
+  position_ = position;
+  view_ = {};
+}
 
 policy::KeyParts Flight::parts() const {
   const std::string_view key = key_;
@@ -188,11 +190,12 @@ Flights::Joined Flights::join(const policy::KeyParts& key, Hash128 slot, const p
     }
   }
   if (entry == nullptr) count_.fetch_add(1, std::memory_order_relaxed);
-  entry = std::make_shared<Flight>(std::string(key.key), key, slot, log.position());
+  entry = std::make_shared<Flight>(key, slot, log.position());
   return {entry, true};
 }
 
 void Flights::remove(const Flight& flight) {
+  if (flight.slot() == kNoSlot) return;
   Shard& shard = this->shard(flight.slot());
   const std::scoped_lock lock(shard.mutex);
   const auto found = shard.flights.find(flight.slot());

@@ -60,9 +60,14 @@ struct FlightView {
   origin::Failure failure{};                  // failed
 };
 
+inline constexpr Hash128 kNoSlot{};           // of a flight that nobody can join
+
 class Flight : public std::enable_shared_from_this<Flight> {
  public:
-  Flight(std::string key, const policy::KeyParts& parts, Hash128 slot, purge::Position position);
+  Flight() = default;
+  Flight(const policy::KeyParts& key, Hash128 slot, purge::Position position) { begin(key, slot, position); }
+  // As new, with the room that it has taken. Nobody else may know of it: only for flights that were never in Flights.
+  void begin(const policy::KeyParts& key, Hash128 slot, purge::Position position);
 
   policy::KeyParts parts() const;             // views into the flight's own key
   purge::Position position() const { return position_; }   // applied here before the origin was asked
@@ -95,10 +100,10 @@ class Flight : public std::enable_shared_from_this<Flight> {
   void wake_all(std::unique_lock<std::mutex>& lock);
   void deliver(std::uint64_t seat);
 
-  const std::string key_;
-  const std::size_t resource_at_, resource_size_;
-  const Hash128 hash_, resource_hash_, slot_;
-  const purge::Position position_;
+  std::string key_;                           // this and what follows it: set at the beginning
+  std::size_t resource_at_ = 0, resource_size_ = 0;
+  Hash128 hash_, resource_hash_, slot_;
+  purge::Position position_ = 0;
   std::mutex mutex_;
   FlightView view_;                           // guarded by mutex_
   std::vector<Seat> seats_;                   // guarded by mutex_

@@ -6,7 +6,6 @@
 #include "core/base/log.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/forward.h"
-#include "proxy/server/ready.h"
 #include "proxy/server/worker.h"
 
 namespace davenport::server {
@@ -267,24 +266,18 @@ void Http2Connection::on_request(Http2Stream& stream, bool ends) {
   // Another scheme than the connection's is refused by the story, as that of an absolute target is.
   const bool own_scheme = parsed_.scheme.empty() || parsed_.scheme == (peer_.https ? "https" : "http");
   if (!own_scheme && parsed_.form == http::TargetForm::origin) parsed_.form = http::TargetForm::absolute;
-  if (own_scheme && answer_now(worker_, peer_, parsed_, true, clocks_, stream.output())) {
+  Looked looked;
+  if (own_scheme && answer_now(worker_, peer_, parsed_, true, clocks_, stream.output(), looked)) {
     stream.answer_is_whole();
     stream.say_heads();
     touched_.push_back(&stream);
     return;
   }
-  begin_story(stream);
+  begin_story(stream, looked);
 }
 
-void Http2Connection::begin_story(Http2Stream& stream) {
-  std::unique_ptr<Request> request = worker_.make_request();
-  request->snapshot = worker_.snapshot();
-  request->now = clocks_;
-  request->take(parsed_, head_.bytes());
-  request->peer = peer_;
-  request->scheme = peer_.https ? "https" : "http";
-  request->route = route_of(*request->snapshot, request->head.authority, request->head.path, worker_.text_scratch());
-  request->id = request_id(*request->snapshot, peer_, request->head.fields);
+void Http2Connection::begin_story(Http2Stream& stream, Looked& looked) {
+  std::unique_ptr<Request> request = take_request(worker_, peer_, parsed_, head_.bytes(), clocks_, looked);
   if (request->head.wants_upgrade) {
     // RFC 8441 §5: no key comes over HTTP/2, and HTTP/1.1 needs one: 16 bytes in base64.
     Peer nobody;

@@ -23,6 +23,7 @@
 #include "proxy/server/http2_budget.h"
 #include "proxy/server/http2_session.h"
 #include "proxy/server/http2_stream.h"
+#include "proxy/server/ready.h"
 #include "proxy/server/request.h"
 #include "proxy/server/snapshot.h"
 
@@ -88,7 +89,7 @@ class Http2Connection {
   void reap();
   void check_stalled();
   void refuse(Http2Stream& stream, http::ParseFault fault);
-  void begin_story(Http2Stream& stream);
+  void begin_story(Http2Stream& stream, Looked& looked);
   SteadyTime deadline() const;
   void end_streams();
   bool head_is_late() const;

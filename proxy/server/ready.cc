@@ -44,16 +44,18 @@ const store::StoredResponse* form_now(Worker& worker, const http::RequestHead& h
 
 }  // namespace
 
-bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head, bool keep_alive, const Now& now, Output& out) {
+bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head, bool keep_alive, const Now& now, Output& out,
+                Looked& looked) {
   if (head.method != http::Method::get && head.method != http::Method::head) return false;
   if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0 || peer.redirect_port != 0) return false;
   const Snapshot& snapshot = *worker.snapshot();
-  const config::Route* const route = route_of(snapshot, head.authority, head.path, worker.text_scratch());
+  const config::Route* const route = looked.route = route_of(snapshot, head.authority, head.path, worker.text_scratch());
+  looked.routed = true;
   if (route == nullptr) return false;
   const config::CacheRules& rules = config::rules_of(*route, head.path);
   if (policy::must_pass(head, rules)) return false;
   const std::string_view host = route->hosts.empty() ? std::string_view{} : policy::canonical_host(*route, head.authority);
-  const policy::KeyParts key = policy::make_key(head, peer.https ? "https" : "http", host, rules, worker.key_scratch());
+  const policy::KeyParts key = looked.key = policy::make_key(head, peer.https ? "https" : "http", host, rules, worker.key_scratch());
   const purge::Log& log = worker.shared().purge_log;
   HotTable& hot = worker.hot();
   HotTable::Formatted* formatted = nullptr;
@@ -62,7 +64,10 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
     stored->mark_hit();
   } else {
     store::Lookup found = worker.shared().store.find(key, head.fields, rules, worker.text_scratch());
-    if (!found.stored || found.stored->marker()) return false;
+    if (!found.stored || found.stored->marker()) {
+      looked.found = std::move(found);
+      return false;
+    }
     stored = hot.keep(key.hash, std::move(found.stored));
   }
   const purge::Position position = log.position();
@@ -99,6 +104,21 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
   if (worker.sketch().due()) worker.sketch().hit(key.key, key.hash);
   record(worker, head, peer, worker.ring() != nullptr ? request_id(snapshot, peer, head.fields) : std::string{}, account, now, now.steady);
   return true;
+}
+
+std::unique_ptr<Request> take_request(Worker& worker, const Peer& peer, http::RequestHead& head, std::string_view bytes, const Now& now,
+                                      Looked& looked) {
+  std::unique_ptr<Request> request = worker.make_request();
+  request->snapshot = worker.snapshot();
+  request->now = now;
+  request->take(head, bytes);
+  request->peer = peer;
+  request->scheme = peer.https ? "https" : "http";
+  request->route = looked.routed ? looked.route : route_of(*request->snapshot, request->head.authority, request->head.path, worker.text_scratch());
+  if (!looked.key.key.empty()) request->take_key(looked.key);
+  request->found = std::move(looked.found);
+  make_request_id(*request->snapshot, peer, request->head.fields, request->id);
+  return request;
 }
 
 }  // namespace davenport::server

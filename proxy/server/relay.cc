@@ -134,7 +134,7 @@ std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const 
   const std::optional<http::ResponseHead> obeyed = policy::as_obeyed(request.route->headers, subject, head);
   policy::StoreVerdict verdict = policy::judge_post(request.head, request.scheme, obeyed ? *obeyed : head, times, request.rules());
   if (!verdict.ok()) return nullptr;
-  auto flight = std::make_shared<Flight>(std::string(request.key.key), request.key, Hash128{}, *own);
+  auto flight = std::make_shared<Flight>(request.key, kNoSlot, *own);
   return keep_beside(worker, request, std::move(flight), head, std::move(verdict), times.response_time);
 }
 

@@ -10,18 +10,32 @@ void Request::take(http::RequestHead& parsed, std::string_view raw) {
   std::swap(head, parsed);
 }
 
+void Request::take_key(const policy::KeyParts& made) {
+  key_bytes.assign(made.key);
+  key = made;
+  key.key = key_bytes;
+  key.resource = key.key.substr(static_cast<std::size_t>(made.resource.data() - made.key.data()), made.resource.size());
+}
+
 void Request::reset() {
-  Request fresh;
-  const auto keep = [](std::string& into, std::string& from) {
-    from.clear();
-    into = std::move(from);
-  };
-  keep(fresh.bytes, bytes);
-  keep(fresh.id, id);
-  keep(fresh.key_bytes, key_bytes);
+  bytes.clear();
   head.clear();
-  fresh.head = std::move(head);
-  *this = std::move(fresh);
+  snapshot.reset();
+  route = nullptr;
+  now = {};
+  scheme = "http";
+  peer.address.clear();
+  peer.port = peer.redirect_port = 0;
+  peer.https = false;
+  id.clear();
+  key_bytes.clear();
+  key = {};
+  ask = {};
+  decision = {};
+  found.reset();
+  stored.reset();
+  purge = policy::PurgeState::valid;
+  hinted = false;
 }
 
 std::unique_ptr<Request> Request::copy() const {
@@ -50,11 +64,7 @@ std::unique_ptr<Request> Request::copy() const {
   other->scheme = scheme;
   other->peer = peer;
   other->id = id;
-  other->key_bytes = key_bytes;
-  other->key = key;
-  const std::size_t resource_at = static_cast<std::size_t>(key.resource.data() - key.key.data());
-  other->key.key = other->key_bytes;
-  other->key.resource = other->key.key.substr(resource_at, key.resource.size());
+  other->take_key(key);
   other->ask = ask;
   other->decision = decision;
   other->stored = stored;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ struct Request {
   policy::KeyParts key;           // into key_bytes
   policy::Ask ask;
   policy::Decision decision;
+  std::optional<store::Lookup> found;   // at the first look, when it came; whoever looks takes it
   store::StoredPtr stored;        // chosen by Vary; null: none
   policy::PurgeState purge = policy::PurgeState::valid;
   bool hinted = false;            // a 103 of ours was thought of
@@ -42,6 +44,8 @@ struct Request {
   const config::CacheRules& rules() const { return config::rules_of(*route, head.path); }
   // Owns a copy of `parsed`'s bytes; `parsed` lies in `raw`.
   void take(http::RequestHead& parsed, std::string_view raw);
+  // Owns a copy of the key, which was made of the same head.
+  void take_key(const policy::KeyParts& made);
   // As new, but with the room that its texts and lines have taken already.
   void reset();
   std::unique_ptr<Request> copy() const;       // for a refresh that goes on behind the client

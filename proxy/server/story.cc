@@ -365,18 +365,31 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, boo
   co_return Followed::answered;
 }
 
+// A flight of one request's own is used again when that has ended.
+struct GiveBack {
+  GiveBack(Worker& owner, FlightPtr& of) : worker(owner), flight(of) {}
+  ~GiveBack() {
+    if (flight->slot() == kNoSlot) worker.give_back(std::move(flight));
+  }
+  GiveBack(const GiveBack&) = delete;
+  GiveBack& operator=(const GiveBack&) = delete;
+  Worker& worker;
+  FlightPtr& flight;
+};
+
 // The origin has to be asked. `alone`: nobody else may wait for this answer, and it waits for nobody.
 net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 slot, Account& account) {
   Worker& worker = client.worker();
   Shared& shared = worker.shared();
   Flights::Joined joined;
   if (alone || !request.rules().coalesce) {
-    joined = {std::make_shared<Flight>(std::string(request.key.key), request.key, Hash128{}, shared.purge_log.position()), true};
+    joined = {worker.make_lone_flight(request.key, shared.purge_log.position()), true};
   } else {
     joined = shared.flights.join(request.key, slot, shared.purge_log);
   }
   account.reason = request.decision.reason;
   account.has_reason = true;
+  const GiveBack lone{worker, joined.flight};
   Follower seat(joined.flight, worker.loop());
   if (!joined.leader) {
     worker.metrics().coalesced_followers.add();
@@ -482,7 +495,9 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
 
 void look_up(Worker& worker, Request& request) {
   const purge::Log& log = worker.shared().purge_log;
-  store::Lookup found = worker.shared().store.find(request.key, request.head.fields, request.rules(), worker.text_scratch());
+  store::Lookup found = request.found ? std::move(*request.found)
+                                      : worker.shared().store.find(request.key, request.head.fields, request.rules(), worker.text_scratch());
+  request.found.reset();
   request.purge = policy::PurgeState::valid;
   if (found.stored) {
     const purge::Position position = log.position();
@@ -517,8 +532,10 @@ net::Task<void> answer(Client& client, Request& request) {
   } else if (!answered) {
     std::optional<Reason> pass = policy::must_pass(request.head, request.rules());
     if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
-    request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
-                                   request.rules(), request.key_bytes);
+    if (request.key.key.empty()) {
+      request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
+                                     request.rules(), request.key_bytes);
+    }
     if (pass) {
       if (!request.head.wants_upgrade) hint_early(client, request);
       co_await relay(client, request, *pass, account);

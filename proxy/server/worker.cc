@@ -169,6 +169,21 @@ void Worker::give_back(std::unique_ptr<Output> output) {
   spare_outputs_.push_back(std::move(output));
 }
 
+FlightPtr Worker::make_lone_flight(const policy::KeyParts& key, purge::Position position) {
+  if (spare_flights_.empty()) return std::make_shared<Flight>(key, kNoSlot, position);
+  FlightPtr flight = std::move(spare_flights_.back());
+  spare_flights_.pop_back();
+  flight->begin(key, kNoSlot, position);
+  return flight;
+}
+
+void Worker::give_back(FlightPtr flight) {
+  // Somebody else may still hold it: the pump of its body, a keeper of a part. They are this worker's too, so the count is exact.
+  if (spare_flights_.size() >= kSpares || flight.use_count() > 1) return;
+  flight->begin({}, kNoSlot, 0);                  // what it held of the store is freed now
+  spare_flights_.push_back(std::move(flight));
+}
+
 void Worker::adopt(SnapshotPtr snapshot) {
   for (const origin::ClusterPtr& before : snapshot_->clusters) {
     bool stays = false;

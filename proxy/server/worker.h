@@ -16,6 +16,7 @@
 #include "cache/redis/tier.h"
 #include "cache/warm/sketch.h"
 #include "proxy/origin/connections.h"
+#include "proxy/server/flight.h"
 #include "proxy/server/form.h"
 #include "proxy/server/hot_table.h"
 #include "proxy/server/output.h"
@@ -68,6 +69,8 @@ class Worker {
   void give_back(std::unique_ptr<Request> request);
   std::unique_ptr<Output> make_output();
   void give_back(std::unique_ptr<Output> output);
+  FlightPtr make_lone_flight(const policy::KeyParts& key, purge::Position position);   // in no table: for one request of this worker's
+  void give_back(FlightPtr flight);
 
  private:
   class Tick;
@@ -92,6 +95,7 @@ class Worker {
   std::string key_scratch_, text_scratch_;
   std::vector<std::unique_ptr<Request>> spare_requests_;
   std::vector<std::unique_ptr<Output>> spare_outputs_;
+  std::vector<FlightPtr> spare_flights_;
   std::thread thread_;
 };
 
