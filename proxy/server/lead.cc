@@ -135,25 +135,11 @@ std::string target_of(const Request& request) {
 // No host holds a slash, and every path begins with one.
 bool spelled_as_keyed(std::string_view target, const policy::KeyParts& key) { return key.resource.substr(key.resource.find('/')) == target; }
 
-// Could what another instance fetched answer this request? Not where the client wants the origin's own word.
-bool may_be_shared(const Request& request) {
-  switch (request.decision.reason) {
-    case policy::Reason::uri_miss:
-    case policy::Reason::vary_miss:
-    case policy::Reason::stale:
-    case policy::Reason::must_revalidate:
-    case policy::Reason::stale_while_revalidate:
-    case policy::Reason::purged:
-    case policy::Reason::purged_soft:
-    case policy::Reason::purge_unknown: return true;
-    default: return false;
-  }
-}
-
 // The tier that instances share, before the origin. True: it has answered the flight. Otherwise what it had, if anything, is in
 // request.stored, for its validators.
-net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& flight) {
+net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& flight, bool lease) {
   redis::Wanted wanted{flight.parts(), request.head.fields, request.rules()};
+  wanted.lease = lease;
   if (request.stored && request.purge < policy::PurgeState::validate) wanted.newer_than = request.stored->facts().response_time;
   const store::StoredPtr found = co_await worker.tier()->find(wanted, read_clocks());
   if (!found) co_return false;
@@ -179,13 +165,34 @@ bool is_error_status(int status) { return status == 500 || status == 502 || stat
 
 }  // namespace
 
+bool may_be_shared(policy::Reason reason) {
+  switch (reason) {
+    case policy::Reason::uri_miss:
+    case policy::Reason::vary_miss:
+    case policy::Reason::stale:
+    case policy::Reason::must_revalidate:
+    case policy::Reason::stale_while_revalidate:
+    case policy::Reason::purged:
+    case policy::Reason::purged_soft:
+    case policy::Reason::purge_unknown: return true;
+    default: return false;
+  }
+}
+
+net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight) {
+  const bool answered = co_await answered_by_tier(worker, request, *flight, false);
+  if (answered) co_return;
+  worker.shared().flights.remove(*flight);
+  flight->release();
+}
+
 net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client) {
   Led led;
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();
   metrics.flights.add();
-  if (worker.tier() != nullptr && may_be_shared(request)) {
-    const bool answered = co_await answered_by_tier(worker, request, *flight);
+  if (worker.tier() != nullptr && may_be_shared(request.decision.reason)) {
+    const bool answered = co_await answered_by_tier(worker, request, *flight, true);
     if (answered) co_return std::move(led);
   }
 

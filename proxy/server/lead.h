@@ -32,6 +32,12 @@ struct Led {
 // own, when this returns.
 net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client);
 
+// Of a flight that no origin is asked for: what the tier that instances share has, if it may be served as it is; else the flight is released.
+net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight);
+
+// Could what another instance fetched answer this request? Not where the client wants the origin's own word.
+bool may_be_shared(policy::Reason reason);
+
 // Leads a flight that nobody of this connection waits for; takes the request. Ends the stored response's refresh.
 net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight);
 

@@ -158,6 +158,12 @@ bool may_share(const Request& request, const policy::StoredFacts& facts) {
   return action == Action::serve || action == Action::serve_and_refresh;
 }
 
+// What came from the tier is no newer than the request: there the client's own wishes count.
+bool takes(const Request& request, const policy::StoredFacts& facts) {
+  const Action action = policy::decide(request.ask, &facts, policy::PurgeState::valid, false, request.rules(), wall_now()).action;
+  return action == Action::serve || action == Action::serve_and_refresh;
+}
+
 // The range of a body that is still arriving. Single: it can be sent as it comes; whole: so can all of it.
 policy::RangePlan range_of(const Request& request, const FlightHead& head) {
   if (!head.length_known || head.status != 200) return {};
@@ -338,7 +344,7 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, boo
     }
     case Stage::streaming:
     case Stage::complete: {
-      if (!leader && !suits(worker, request, view, flight)) co_return Followed::unsuited;
+      if (!leader && (!suits(worker, request, view, flight) || (view.shared && !takes(request, view.stored->facts())))) co_return Followed::unsuited;
       if (!leader && !may_share(request, view.stored ? view.stored->facts() : view.head->verdict.facts)) co_return Followed::released;
       if (view.shared) {
         request.stored = view.stored;
@@ -415,6 +421,33 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
   co_return co_await follow(client, request, seat, true, led.private_lines, account);
 }
 
+// Who may ask no origin (only-if-cached, RFC 9111 §5.2.1.7), or asks it for a head alone, takes what another instance of the fleet has stored.
+// Those who come together look once, in a flight that no fetch follows: who joins a fetch would wait for an origin.
+net::Task<bool> answered_from_tier(Client& client, Request& request, policy::Reason reason, Account& account) {
+  Worker& worker = client.worker();
+  if (worker.tier() == nullptr || !may_be_shared(reason)) co_return false;
+  Shared& shared = worker.shared();
+  const Hash128 slot{~request.key.hash.low, request.key.hash.high};
+  for (const bool alone : {false, true}) {        // alone: the others' flight brought another variant
+    Flights::Joined joined;
+    if (alone) joined = {worker.make_lone_flight(request.key, shared.purge_log.position()), true};
+    else joined = shared.flights.join(request.key, slot, shared.purge_log);
+    Follower seat(joined.flight, worker.loop());
+    if (joined.leader) co_await lead_in_tier(worker, request, joined.flight);
+    else worker.metrics().coalesced_followers.add();
+    const Followed followed = co_await follow(client, request, seat, joined.leader, {}, account);
+    if (followed != Followed::unsuited) co_return followed == Followed::answered;
+  }
+  co_return false;
+}
+
+// Why the origin would have to be asked, were that allowed.
+policy::Reason reason_to_ask(const Request& request) {
+  policy::Ask ask = request.ask;
+  ask.only_if_cached = false;
+  return policy::decide(ask, request.stored ? &request.stored->facts() : nullptr, request.purge, false, request.rules(), request.now.wall_seconds()).reason;
+}
+
 // Softly purged answers are validated at the pace that their origin is given.
 bool may_refresh(const Request& request) {
   const std::uint32_t origin = request.route->origin;
@@ -449,9 +482,12 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
         label.reason = request.decision.reason;
         co_await hit(client, request, label, account);
         co_return;
-      case Action::refuse:
+      case Action::refuse: {
+        const bool answered = co_await answered_from_tier(client, request, reason_to_ask(request), account);
+        if (answered) co_return;
         own(client, request, {504, "Nothing usable is stored, and the request said only-if-cached."}, account);
         co_return;
+      }
       case Action::validate:
       case Action::fetch: break;
     }
@@ -463,6 +499,9 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
     // A HEAD asks as a GET only where its answer would be new to the store: beside a stored GET its own answer tells
     // whether that still holds (RFC 9111 §4.3.5), and what isn't stored needs no body.
     if (head_only && (for_itself || request.stored || !request.rules().convert_head)) {
+      bool answered = false;
+      if (!for_itself) answered = co_await answered_from_tier(client, request, reason, account);
+      if (answered) co_return;
       co_await relay(client, request, reason, account);
       co_return;
     }

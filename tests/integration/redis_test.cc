@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <ctime>
+
 #include <nlohmann/json.hpp>
 
 #include "support/cache_status.h"
@@ -114,6 +116,101 @@ TEST_CASE("many that miss together ask Redis once") {
   const double reads = b.metric("davenport_redis_reads", {{"result", "found"}}).value_or(0) +
                        b.metric("davenport_redis_reads", {{"result", "late"}}).value_or(0);
   CHECK(reads == 1);
+}
+
+TEST_CASE("only-if-cached is answered with what the fleet has stored, and else with 504 (RFC 9111 §5.2.1.7)") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  fill(origin, a, "/milk");
+  fill(origin, a, "/old", {{"age", "30"}});
+  const FieldLines only_stored{{"cache-control", "only-if-cached"}};
+  const RawResponse milk = b.get("/milk", only_stored);
+  CHECK(from_redis(milk));
+  CHECK(milk.body == "x");
+  const RawResponse again = b.get("/milk", only_stored);
+  CHECK(is_hit(again));
+  CHECK_FALSE(from_redis(again));                      // it is in memory now
+  CHECK(b.get("/nowhere", only_stored).status == 504);
+  CHECK(b.get("/old", {{"cache-control", "only-if-cached, max-age=10"}}).status == 504);
+  CHECK(b.get("/old", only_stored).status == 200);
+  origin.on("GET", "/shirt").reply([](const SeenRequest& request) {
+    return Reply{200, FieldLines(kFresh).add("vary", "x-color"), request.field("x-color")};
+  });
+  a.get("/shirt", {{"x-color", "red"}});
+  a.await_metric("davenport_redis_writes", 3, {{"result", "written"}});
+  CHECK(b.get("/shirt", {{"cache-control", "only-if-cached"}, {"x-color", "blue"}}).status == 504);
+  CHECK(b.get("/shirt", {{"cache-control", "only-if-cached"}, {"x-color", "red"}}).body == "red");
+  CHECK(origin.requests() == 3);
+  redis.kill();
+  CHECK(b.get("/elsewhere", only_stored).status == 504);
+}
+
+TEST_CASE("many that may only have what is stored ask Redis once, and none of them the origin") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  fill(origin, a, "/milk");
+  redis.pause();                               // so that all of them are there when it answers
+  std::vector<Client> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(b.client());
+    clients.back().send_request("GET", "/milk", {{"cache-control", "only-if-cached"}});
+  }
+  b.await_metric("coalesced_followers", 19);
+  redis.resume();
+  for (Client& client : clients) {
+    const int status = client.read().status;
+    const bool told = status == 200 || status == 504;  // 504: the budget was over first
+    CHECK(told);
+  }
+  CHECK(origin.requests("/milk") == 1);
+  const double reads = b.metric("davenport_redis_reads", {{"result", "found"}}).value_or(0) +
+                       b.metric("davenport_redis_reads", {{"result", "late"}}).value_or(0);
+  CHECK(reads == 1);
+}
+
+TEST_CASE("a HEAD is answered with what the fleet has stored, whether or not it would be asked as a GET") {
+  RedisServer redis;
+  Origin origin;
+  origin.on("HEAD", "/*").reply(200, {{"cache-control", "max-age=60"}, {"content-length", "1"}});
+  ProxyConfig stays = shared(origin, server(redis), "b");
+  stays.add("cache.defaults", "convert_head = false");
+  const Proxy a(shared(origin, server(redis), "a")), b(stays), c(shared(origin, server(redis), "c"));
+  for (const Proxy* each : {&a, &b, &c}) await_log_followed(*each);
+  fill(origin, a, "/milk");
+  for (const Proxy* each : {&b, &c}) {
+    const RawResponse head = each->request("HEAD", "/milk");
+    CHECK(from_redis(head));
+    CHECK(head.field("content-length") == "1");
+    CHECK(head.body == "");
+    CHECK(is_hit(each->get("/milk")));                 // the whole is in memory
+  }
+  CHECK_FALSE(is_hit(b.request("HEAD", "/nowhere")));  // asked as a HEAD
+  CHECK(origin.requests("/nowhere") == 1);
+  CHECK(origin.requests("/milk") == 1);
+}
+
+TEST_CASE("a HEAD beside a stale answer takes the newer one that another instance has") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=60"}, {"age", "60"}, {"etag", "\"1\""}}, "x");
+  origin.on("GET", "/milk").reply(304, kFresh);
+  b.get("/milk");
+  b.await_metric("davenport_redis_writes", 1, {{"result", "written"}});
+  const std::time_t then = std::time(nullptr);
+  await_condition("a later second", [&] { return std::time(nullptr) > then; });   // times of answers are whole seconds
+  CHECK(a.get("/milk").status == 200);                 // validated
+  a.await_metric("davenport_redis_writes", 1, {{"result", "written"}});
+  CHECK(from_redis(b.request("HEAD", "/milk")));
+  CHECK(origin.requests("/milk") == 2);
 }
 
 TEST_CASE("something cold under load of two instances costs the origin one request") {
