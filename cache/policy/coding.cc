@@ -187,13 +187,15 @@ std::string form_head(std::string_view source_head, Coding to, std::uint64_t bod
   std::string out;
   out.reserve(source_head.size() + 64);
   std::string etag;
+  out.append(http::status_line_of(source_head));
+  source_head.remove_prefix(out.size());
   while (!source_head.empty()) {
     const std::size_t end = std::min(source_head.find("\r\n"), source_head.size() - 2) + 2;
     const std::string_view line = source_head.substr(0, end);
     source_head.remove_prefix(end);
     if (line == "\r\n") break;
-    const std::size_t colon = out.empty() ? std::string_view::npos : line.find(':');   // the first line is the status
-    const std::string_view name = colon == std::string_view::npos ? std::string_view{} : line.substr(0, colon);
+    const std::size_t colon = std::min(line.find(':'), line.size());
+    const std::string_view name = line.substr(0, colon);
     const FieldId id = http::field_id(name);
     if (id == FieldId::etag) etag = form_etag(trim_ows(line.substr(colon + 1, line.size() - colon - 3)), to, strong);
     if (id == FieldId::etag || id == FieldId::content_encoding || id == FieldId::content_length || is_digest(name)) continue;

@@ -11,7 +11,7 @@
 namespace davenport::redis {
 namespace {
 
-constexpr std::string_view kMagic = "DVR1";
+constexpr std::string_view kMagic = "DVR2";
 constexpr std::size_t kPreamble = 8, kSumBytes = 8, kMacBytes = 32;
 constexpr std::uint64_t kSeed = 0x6461'7665'6e70'6f72;   // the same on every instance
 constexpr std::size_t kMaxTags = 1'024;
@@ -118,7 +118,7 @@ bool is_status_line(std::string_view line, std::uint16_t status) {
     if (line[i] < '0' || line[i] > '9') return false;
     number = number * 10 + static_cast<std::uint32_t>(line[i] - '0');
   }
-  return number == status && number >= 200 && number <= 599;
+  return number == status;
 }
 
 // Of a field line "name: value": may it stand in a head that is sent as it stands? Content-Length is counted and compared.
@@ -137,10 +137,14 @@ bool is_head(std::string_view head, const policy::StoredFacts& facts, std::size_
   const char* at = head.data();
   const char* const end = at + head.size();
   const auto line_ends_at = [end](const char* p) { return end - p >= 2 && p[0] == '\r' && p[1] == '\n'; };
-  const char* stop = bytes::skip_value(at, end);
-  if (!line_ends_at(stop) || !is_status_line({at, stop}, facts.status)) return false;
+  if (facts.status < 200 || facts.status > 599) return false;
+  if (head.starts_with("HTTP/")) {
+    const char* const stop = bytes::skip_value(at, end);
+    if (!line_ends_at(stop) || !is_status_line({at, stop}, facts.status)) return false;
+    at = stop + 2;
+  }
   int lengths = 0;
-  for (at = stop + 2; !line_ends_at(at); at = stop + 2) {      // the empty line ends it
+  for (const char* stop = nullptr; !line_ends_at(at); at = stop + 2) {      // the empty line ends it
     const char* const colon = bytes::skip(at, end, bytes::kToken);
     if (colon == at || colon == end || *colon != ':') return false;
     stop = bytes::skip_value(colon + 1, end);

@@ -6,6 +6,7 @@
 #include "cache/policy/vary.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/http/serializer.h"
 
 namespace davenport::redis {
 namespace {
@@ -16,16 +17,15 @@ constexpr Millis kLeaseLook{20};               // between two looks for what ano
 // "accept-encoding, x-color": all lines of Vary in a stored head; "" where there is none.
 std::string vary_of(std::string_view head) {
   std::string out;
-  std::size_t at = head.find("\r\n");
-  while (at != std::string_view::npos && at + 2 < head.size()) {
-    at += 2;
-    const std::size_t end = head.find("\r\n", at);
+  std::size_t at = http::status_line_of(head).size();
+  while (at < head.size()) {
+    const std::size_t end = std::min(head.find("\r\n", at), head.size());
     const std::string_view line = head.substr(at, end - at);
     const std::size_t colon = line.find(':');
     if (colon != std::string_view::npos && iequals(line.substr(0, colon), "vary")) {
       out.append(out.empty() ? "" : ", ").append(trim_ows(line.substr(colon + 1)));
     }
-    at = end;
+    at = end + 2;
   }
   return out;
 }

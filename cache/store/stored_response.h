@@ -41,8 +41,8 @@ class StoredResponse {
   std::string_view resource() const { return key().substr(resource_offset_, resource_bytes_); }   // inside key()
   // policy/vary.h; "" where it has no Vary.
   std::string_view selector() const { return {text() + key_bytes_, selector_bytes_}; }
-  // Status line and fields, each line ended by CRLF, without the empty line: what is sent first. Age and Cache-Status
-  // are the tail that a sender adds. Content-Length is in it; Connection, Transfer-Encoding and Age never are.
+  // What is sent first: a status line where its reason is not the usual one of facts().status, the fields, the empty line. Age and
+  // our Cache-Status are what a sender adds. Content-Length is in it; Connection, Transfer-Encoding and Age never are.
   std::string_view head() const { return {text() + key_bytes_ + selector_bytes_, head_bytes_}; }
   std::span<const Hash128> tags() const { return {reinterpret_cast<const Hash128*>(this + 1), tag_count_}; }
   // hit-for-miss: no body, no head; "this key is uncacheable until it expires".

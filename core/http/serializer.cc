@@ -42,6 +42,10 @@ void append_status_line(std::string& out, int status, std::string_view reason) {
   out.append(1, ' ').append(reason.empty() ? reason_phrase(status) : reason).append("\r\n");
 }
 
+std::string_view status_line_of(std::string_view head) {
+  return head.starts_with("HTTP/") ? head.substr(0, head.find("\r\n") + 2) : std::string_view{};
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   assert(!name.empty() && is_clean_value(name));       // no CR, LF or NUL: nothing that could split the message
   assert(is_clean_value(value));

@@ -21,7 +21,7 @@ bool not_modified(const Request& request) {
   int status = 0;
   std::string_view reason;
   http::Fields fields;
-  read_stored_head(request.stored->head(), status, reason, fields);
+  read_stored_head(*request.stored, status, reason, fields);
   return policy::evaluate(request.head, fields, request.stored->facts(), request.now.wall_seconds()) == policy::Precondition::not_modified;
 }
 

@@ -18,14 +18,21 @@ constexpr std::uint64_t kConditional = http::field_bit(FieldId::if_none_match) |
 constexpr std::uint64_t kRange = http::field_bit(FieldId::range);
 constexpr std::string_view kBoundary = "davenport-3f9a1c77d2e84b60";   // any text may contain it: see pick_boundary()
 
-// The status line, and the Cache-Status lines of caches further on that were put right behind it: ours follows theirs,
-// the nearest to the origin first (RFC 9211 §2).
+// The status line if it is there, and the Cache-Status lines of caches further on that were put before all other fields: ours
+// follows theirs, the nearest to the origin first (RFC 9211 §2).
 std::size_t prefix_size(std::string_view head) {
-  std::size_t end = head.find("\r\n") + 2;
+  std::size_t end = http::status_line_of(head).size();
   while (head.size() > end + 13 && (head[end] | 0x20) == 'c' && iequals(head.substr(end, 13), "cache-status:")) {
     end = head.find("\r\n", end) + 2;
   }
   return end;
+}
+
+// The status line and those Cache-Status lines.
+void append_prefix(std::string& text, const store::StoredResponse& response, std::size_t prefix_bytes) {
+  const std::string_view head = response.head();
+  if (http::status_line_of(head).empty()) http::append_status_line(text, response.facts().status);
+  text.append(head.substr(0, prefix_bytes));
 }
 
 struct Tail {
@@ -139,7 +146,7 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
   int status = 0;
   std::string_view reason;
   http::Fields fields;
-  read_stored_head(response.head(), status, reason, fields);
+  read_stored_head(response, status, reason, fields);
   if (status < 200 || status > 299) return false;                  // RFC 9110 §13.2.1, §14.2
 
   const auto finish = [&](std::string& text, std::size_t from) {
@@ -225,7 +232,7 @@ bool part_suffices(const http::RequestHead& request, const store::StoredResponse
   int status = 0;
   std::string_view reason;
   http::Fields fields;
-  read_stored_head(response.head(), status, reason, fields);
+  read_stored_head(response, status, reason, fields);
   const auto have = policy::part_in(fields);
   return have && policy::plan_from_part(request, fields, *have).kind == policy::RangePlan::Kind::single;
 }
@@ -236,16 +243,17 @@ std::string_view connection_line(const http::RequestHead& request, bool keep_ali
   return "";
 }
 
-void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields) {
+void read_stored_head(const store::StoredResponse& response, int& status, std::string_view& reason, http::Fields& fields) {
+  constexpr std::size_t kReasonAt = 13;               // "HTTP/1.1 200 "
+  const std::string_view head = response.head(), line = http::status_line_of(head);
   fields.clear();
-  std::size_t end = head.find("\r\n");
-  status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0');
-  reason = head.substr(13, end - 13);
-  std::size_t at = end + 2;
+  status = response.facts().status;
+  reason = line.empty() ? http::reason_phrase(status) : line.substr(kReasonAt, line.size() - kReasonAt - 2);
+  std::size_t at = line.size(), end = 0;
   while (at < head.size() && (end = head.find("\r\n", at)) != at && end != std::string_view::npos) {
-    const std::string_view line = head.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    fields.add(line.substr(0, colon), line.substr(std::min(colon + 2, line.size())));
+    const std::string_view field = head.substr(at, end - at);
+    const std::size_t colon = field.find(':');
+    fields.add(field.substr(0, colon), field.substr(std::min(colon + 2, field.size())));
     at = end + 2;
   }
 }
@@ -261,11 +269,10 @@ void append_hit(Output& out, const http::RequestHead& request, const store::Stor
   if ((request.fields.present() & (kConditional | kRange)) != 0 && append_special(out, request, response, tail, now, account)) {
     return;
   }
-  const std::string_view head = response.head();
-  const std::size_t prefix = prefix_size(head);
+  const std::size_t prefix = prefix_size(response.head());
   std::string& text = out.begin_text();
   const std::size_t from = text.size();
-  text.append(head.substr(0, prefix));
+  append_prefix(text, response, prefix);
   tail.append(text, request);
   out.end_text(from);
   const std::uint64_t body = request.method == http::Method::head ? 0 : response.body_bytes();
@@ -282,12 +289,12 @@ void append_hot_hit(Output& out, const http::RequestHead& request, const store::
   const policy::StoredFacts& facts = response.facts();
   if (formatted.at != now || formatted.text.empty()) {
     const Tail tail{label, account, snapshot, rules, facts, facts.age(now), facts.ttl(now)};
-    const std::string_view head = response.head();
     formatted.at = now;
     formatted.age = tail.age;
     formatted.ttl = tail.ttl;
-    formatted.prefix_bytes = prefix_size(head);
-    formatted.text.assign(head.substr(0, formatted.prefix_bytes));
+    formatted.prefix_bytes = prefix_size(response.head());
+    formatted.text.clear();
+    append_prefix(formatted.text, response, formatted.prefix_bytes);
     tail.append(formatted.text, request);
   }
   out.text(formatted.text);

@@ -40,8 +40,8 @@ void append_hot_hit(Output& out, const http::RequestHead& request, const store::
                     Account& account);
 bool is_plain(const http::RequestHead& request);       // no condition and no range
 
-// The fields of a stored head (policy/ speaks of fields). Views into `head`.
-void read_stored_head(std::string_view head, int& status, std::string_view& reason, http::Fields& fields);
+// The fields of a stored head (policy/ speaks of fields). Views into it.
+void read_stored_head(const store::StoredResponse& response, int& status, std::string_view& reason, http::Fields& fields);
 
 // Does this stored part (206) hold the one range that is asked for?
 bool part_suffices(const http::RequestHead& request, const store::StoredResponse& response);

@@ -211,7 +211,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   int stored_status = 0;
   std::string_view stored_reason;
   http::Fields stored_fields;
-  if (validating) read_stored_head(request.stored->head(), stored_status, stored_reason, stored_fields);
+  if (validating) read_stored_head(*request.stored, stored_status, stored_reason, stored_fields);
 
   policy::Times times;
   std::unique_ptr<origin::Exchange> exchange;

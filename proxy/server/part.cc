@@ -27,7 +27,7 @@ std::optional<Completion> plan_completion(const Request& request) {
   plan.part = request.stored;
   int status = 0;
   std::string_view reason;
-  read_stored_head(plan.part->head(), status, reason, plan.fields);
+  read_stored_head(*plan.part, status, reason, plan.fields);
   const auto have = policy::part_in(plan.fields);
   // combinable() with itself: the validator is a strong one.
   if (!have || !have->complete || !policy::combinable(plan.fields, plan.fields)) return std::nullopt;

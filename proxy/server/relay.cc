@@ -114,7 +114,7 @@ void compare_with_stored(Worker& worker, const Request& request, purge::Position
   int status = 0;
   std::string_view reason;
   http::Fields stored;
-  read_stored_head(request.stored->head(), status, reason, stored);
+  read_stored_head(*request.stored, status, reason, stored);
   switch (policy::compare_head(head, stored, request.stored->body_bytes())) {
     case policy::HeadVerdict::updates:
       static_cast<void>(refresh(worker, request, request.key, asked_at, head, times));

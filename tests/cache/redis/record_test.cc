@@ -120,8 +120,19 @@ TEST_CASE("a record of another key, without the HMAC or with another one is none
   }
 }
 
+TEST_CASE("a head may leave its status line to its status, and nothing else") {
+  Record record = sample();
+  record.head = "ETag: \"1\"\r\nContent-Length: 9\r\n\r\n";
+  const std::string value = sealed(record);
+  const Result<Record, Damage> read = decode(value, kKey, "");
+  REQUIRE(read);
+  CHECK(read->head == record.head);
+  record.facts.status = 99;
+  CHECK_FALSE(decode(sealed(record), kKey, ""));
+}
+
 TEST_CASE("a head that may not be sent as it stands makes no record, whoever sealed it") {
-  for (const char* head : {"", "\r\n", "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n",
+  for (const char* head : {"Content-Length: 8\r\n\r\n", "Content-Length: 9\r\n", "", "\r\n", "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n",
                            "HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
                            "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n",
                            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 9\r\n\r\n",
