@@ -142,6 +142,8 @@ void Sweeper::run() {
       lock.lock();
       continue;
     }
+    // What the purge has set off goes first: its confirmation to the fleet, and the fetches of the next visitors.
+    work_.wait_for(lock, kUnhurried, [&] { return stopping_ || awaited() || pending_names_ > kMaxPending / 2; });
     const std::vector<Pending> pending = std::exchange(pending_, {});
     pending_names_ = 0;
     const bool all_counted = std::exchange(all_counted_, true);

@@ -3,7 +3,8 @@
 //     log.record(request) …; sweeper.wait(receipt.position, deadline)     // how many responses it hit here
 // A purge holds before the sweeper moves (log.h); this gives the memory back, raises what is left to the position that
 // it was checked at, so that the log may forget, and knows the number for the answer. Purges that come while it walks
-// are taken together in the next walk. It works in turns of half a millisecond and rests as long; after a walk it rests as long as that took, unless somebody waits for a count.
+// are taken together in the next walk. It works in turns of half a millisecond and rests as long; after a walk it rests as long as that took,
+// and it begins kUnhurried after the purge, unless somebody waits for a count or many came.
 // Count   responses that were in the store when the walk came by and that the purge hits; each purge counts its own.
 //         What a request found purged and replaced before is not among them.
 // Bound   purges of kMaxPending names are counted in one walk (in a flood the others are applied uncounted),
@@ -30,6 +31,7 @@ class Sweeper {
  public:
   static constexpr std::size_t kMaxPending = 16'384;
   static constexpr std::size_t kRemembered = 16'384;
+  static constexpr Millis kUnhurried{100};
 
   // What becomes of one response. hard: it is dropped. soft: it is marked, and checked. validate: it stays as it is. valid: it
   // was checked.

@@ -101,6 +101,18 @@ TEST_CASE("purges that come during a walk share the next one, and each counts it
   CHECK(sweeper.walks() == 2);
 }
 
+TEST_CASE("a walk that nobody waits for leaves the first moment to what the purge has set off") {
+  EmbeddedLog log;
+  Shelf shelf;
+  std::atomic<SteadyTime::rep> began{0};
+  shelf.before_walk = [&] { began = read_steady_clock().time_since_epoch().count(); };
+  Sweeper sweeper(log, shelf.walk());
+  const SteadyTime recorded = read_steady_clock();
+  record(log, purge_of(Kind::url, "h/a"));
+  while (began == 0) std::this_thread::yield();
+  CHECK(SteadyTime(SteadyTime::duration(began)) - recorded >= Sweeper::kUnhurried);
+}
+
 TEST_CASE("a purge with several names counts a response once") {
   EmbeddedLog log;
   Shelf shelf;
