@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 SANITIZE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test fleet-test model bench bench-shop bench-redis bench-restart bench-wordpress page-load clean
+.PHONY: help run build test test-address test-thread try-shop try-django try-wordpress fuzz load-test fleet-test model bench bench-shop bench-redis bench-restart bench-fleet bench-wordpress page-load clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9_-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ bench-restart: build ## the share of answers from memory after a restart, with a
 
 bench-redis: build ## a hit from a Redis Cluster beside a bare loop of GETs, and hits in memory with Redis on and off (3 min)
 	@python3 bench/redis.py --build $(BUILD_DIR) --write
+
+bench-fleet: build ## 20 instances on a Redis Cluster: how long a purge by tag takes until all have confirmed it (4 min)
+	@docker/install-packages.sh load
+	@bench/fleet.py --build $(BUILD_DIR) --clients $(BUILD_DIR)/tests/load_clients --write
 
 clean: ## remove build/ and the other build directories
 	@rm -rf $(BUILD_DIR) build-address build-thread build-fuzz
