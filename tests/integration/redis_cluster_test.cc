@@ -3,9 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/cache_status.h"
-#include "support/origin.h"
-#include "support/proxy.h"
+#include "support/fleet.h"
 #include "support/redis.h"
 
 using namespace davenport::testing;
@@ -15,14 +13,6 @@ namespace {
 
 const FieldLines kFresh{{"cache-control", "max-age=60"}, {"etag", "\"1\""}};
 
-ProxyConfig shared(const Origin& origin, const RedisCluster& cluster, const std::string& instance) {
-  ProxyConfig config = config_for(origin);
-  config.add("redis", cluster.toml()).add("redis", "instance = \"" + instance + "\"\nlease = \"1s\"\nbudget = \"200ms\"");
-  return config;
-}
-
-void await_log_followed(const Proxy& proxy) { proxy.await_metric("davenport_purge_log_reachable", 1); }
-bool from_redis(const RawResponse& response) { return cache_status(response).get("detail") == "redis_hit"; }
 
 }  // namespace
 
@@ -32,9 +22,8 @@ TEST_CASE("on a cluster: found everywhere, purged everywhere, while a master is 
   RedisCluster cluster;
   Origin origin;
   origin.on("GET", "/many/*").reply(200, kFresh, "x");
-  const Proxy a(shared(origin, cluster, "a")), b(shared(origin, cluster, "b"));
-  await_log_followed(a);
-  await_log_followed(b);
+  const Proxy a(config_for_fleet(origin, cluster.toml(), "a")), b(config_for_fleet(origin, cluster.toml(), "b"));
+  await_log_followed({&a, &b});
   constexpr int kMany = 30;
   const auto path = [](int i) { return "/many/" + std::to_string(i); };
   for (int i = 0; i < kMany; ++i) a.get(path(i));
