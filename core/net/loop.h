@@ -96,7 +96,7 @@ inline SleepAwaiter sleep_until(Loop& loop, SteadyTime at) { return SleepAwaiter
 
 // co_await yield(loop): lets the loop serve everybody else before this coroutine goes on. For whoever moves long bodies between
 // sockets that are always ready: it would hold up all others for as long as the body lasts.
-inline constexpr std::uint64_t kTurnBytes = 256 << 10;      // what may be moved in a row
+inline constexpr std::uint64_t kTurnBytes = 64 << 10;      // what may be moved in a row
 struct YieldAwaiter {
   Loop& loop;
   bool await_ready() const noexcept { return false; }
