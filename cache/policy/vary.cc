@@ -1,10 +1,10 @@
 #include "cache/policy/vary.h"
 
 #include "cache/policy/header_rules.h"
+#include "cache/policy/selector.h"
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -227,48 +227,6 @@ std::optional<std::string_view> chosen_by(std::string_view name, const http::Fie
 }
 
 // --- Selector --------------------------------------------------------------------------------------------------------
-// For each name: u16 size and bytes; u32 size of the value + 1, or 0 where the field is absent, and bytes; u16 size and bytes
-// of the Content-Language that may stand in for it.
-
-void append_size16(std::string& out, std::size_t size) {
-  const auto value = static_cast<std::uint16_t>(size);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void append_size32(std::string& out, std::size_t size) {
-  const auto value = static_cast<std::uint32_t>(size);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-// Reads back what make_selector() wrote. A selector may come from another machine: each size is checked.
-class SelectorReader {
- public:
-  explicit SelectorReader(std::string_view bytes) : rest_(bytes) {}
-  bool at_end() const { return rest_.empty(); }
-  bool failed() const { return failed_; }
-  template <class Size>
-  std::size_t size() {
-    Size value = 0;
-    if (rest_.size() < sizeof value) return fail();
-    std::memcpy(&value, rest_.data(), sizeof value);
-    rest_.remove_prefix(sizeof value);
-    return value;
-  }
-  std::string_view bytes(std::size_t count) {
-    if (count > rest_.size()) count = fail();
-    const std::string_view out = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return out;
-  }
-
- private:
-  std::size_t fail() {
-    failed_ = true;
-    rest_ = {};
-    return 0;
-  }
-  std::string_view rest_;
-  bool failed_ = false;
-};
 
 std::vector<std::string> varying_names(const http::Fields& response) {
   std::vector<std::string> names;
@@ -310,13 +268,7 @@ std::string make_selector(const http::Fields& response, const http::Fields& requ
     if (codings_are_ours && name == "accept-encoding") continue;
     scratch.clear();
     const auto value = chosen_by(name, request, rules, scratch);
-    append_size16(selector, name.size());
-    selector.append(name);
-    append_size32(selector, value ? value->size() + 1 : 0);
-    if (value) selector.append(*value);
-    const std::string_view language = name == "accept-language" ? content_language(response, rules) : std::string_view{};
-    append_size16(selector, language.size());
-    selector.append(language);
+    append_selected(selector, {name, value, name == "accept-language" ? content_language(response, rules) : std::string_view{}});
   }
   return selector;
 }
@@ -324,17 +276,10 @@ std::string make_selector(const http::Fields& response, const http::Fields& requ
 bool selector_matches(std::string_view selector, const http::Fields& request, const config::CacheRules& rules,
                       std::string& scratch) {
   SelectorReader reader(selector);
-  while (!reader.at_end()) {
-    const std::string_view name = reader.bytes(reader.size<std::uint16_t>());
-    const std::size_t size = reader.size<std::uint32_t>();
-    const std::string_view stored = size > 0 ? reader.bytes(size - 1) : std::string_view{};
-    const std::string_view language = reader.bytes(reader.size<std::uint16_t>());
-    if (reader.failed() || name.empty()) return false;
+  while (const auto stored = reader.next()) {
     scratch.clear();
-    const auto value = chosen_by(name, request, rules, scratch);
-    const bool same = value ? size > 0 && *value == stored : size == 0;
-    if (same) continue;
-    if (!rules.content_language || language.empty() || !likes_best(request, language)) return false;
+    if (chosen_by(stored->name, request, rules, scratch) == stored->value) continue;
+    if (!rules.content_language || stored->language.empty() || !likes_best(request, stored->language)) return false;
   }
   return !reader.failed();
 }

@@ -1,7 +1,7 @@
 // cache/policy/vary.h: which stored variant answers a request (RFC 9111 §4.1).
 //
 // A response that varies stores, for each name in its Vary, the request's value normalised, or its absence. `selector` is
-// those as length-prefixed bytes, names sorted, so that matching is a comparison. A response without Vary has an empty
+// those as length-prefixed bytes (selector.h), names sorted, so that matching is a comparison. A response without Vary has an empty
 // selector and matches all.
 //
 // Normalised, and sound since an origin gets the same (each in one function, which the server calls before it asks):

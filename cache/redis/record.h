@@ -1,7 +1,7 @@
 // cache/redis/record.h: a stored response as one value of Redis, and back. Pure.
 //     std::string value = encode(record, mac_key);      Result<Record, Damage> record = decode(value, key, mac_key);
 // Keys     PREFIX{h}       the response of a key, or, where it varies, the names that it varies by;
-//          PREFIX{h}:v     the variant whose selector hashes to v. h, v: 32 hex digits of a hash that is the same everywhere.
+//          PREFIX{h}:v     the variant whose plain selector (policy/selector.h) hashes to v. h, v: 32 hex digits of a hash that is the same everywhere.
 //          All keys of one resource's key share a slot. Each value says all about itself, so that nothing has to be written
 //          together with anything else: a variant under names that have changed is not found, and each is judged by its own pid.
 // Bytes    "DVR2", u8 kind, u8 sealed (0 checksum, 1 HMAC), u16 0; integers little-endian; sizes before bytes; then the seal over

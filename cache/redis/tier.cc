@@ -3,32 +3,15 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/policy/selector.h"
 #include "cache/policy/vary.h"
 #include "core/base/log.h"
-#include "core/base/text.h"
-#include "core/http/serializer.h"
 
 namespace davenport::redis {
 namespace {
 
 constexpr std::size_t kMostLeases = 4'096;
 constexpr Millis kLeaseLook{20};               // between two looks for what another instance is fetching
-
-// "accept-encoding, x-color": all lines of Vary in a stored head; "" where there is none.
-std::string vary_of(std::string_view head) {
-  std::string out;
-  std::size_t at = http::status_line_of(head).size();
-  while (at < head.size()) {
-    const std::size_t end = std::min(head.find("\r\n", at), head.size());
-    const std::string_view line = head.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos && iequals(line.substr(0, colon), "vary")) {
-      out.append(out.empty() ? "" : ", ").append(trim_ows(line.substr(colon + 1)));
-    }
-    at = end + 2;
-  }
-  return out;
-}
 
 std::vector<std::string_view> pieces_of(const store::StoredResponse& stored) {
   std::vector<std::string_view> out;
@@ -137,7 +120,7 @@ net::Task<Tier::Look> Tier::look(const Wanted& wanted, const Place& place, Now n
   const bool no_variant = second.ok() && second.reply.kind() == Reply::Kind::nil;
   record = read(second, wanted.key.key);
   if (!record) co_return Look{{}, no_variant ? variant + ":lease" : ""};
-  if (record->kind != Record::Kind::response || record->selector != selector) {
+  if (record->kind != Record::Kind::response || policy::plain_selector(record->selector) != selector) {
     metrics_.damaged.add();
     co_return Look{};
   }
@@ -246,12 +229,14 @@ bool Tier::make_writes(const store::StoredPtr& stored, purge::Position position,
     names.kind = Record::Kind::varies;
     names.pid = *pid;
     names.key = stored->key();
-    const std::string vary = vary_of(stored->head());
-    if (vary.empty()) return false;                  // varies, and does not say by what: it could not be found again
+    // By the selector's own names, not by those of the head's Vary: that may be withheld from clients, and has Accept-Encoding in it
+    // where every coding is made here.
+    const std::string vary = policy::names_of_selector(record.selector);
+    if (vary.empty()) return false;
     names.vary = vary;
     writes.index_key = key;
     writes.index_value = encode(names, {}, settings_.hmac_key);
-    writes.key = variant_key(key, record.selector);
+    writes.key = variant_key(key, policy::plain_selector(record.selector));
   }
   return true;
 }

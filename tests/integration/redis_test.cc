@@ -100,6 +100,26 @@ TEST_CASE("a variant is chosen by Vary, in Redis as in memory") {
   CHECK(origin.requests("/shirt") == 3);
 }
 
+TEST_CASE("what is coded here is one variant in Redis too, whatever else it varies by") {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a(shared(origin, server(redis), "a")), b(shared(origin, server(redis), "b"));
+  await_log_followed(a);
+  await_log_followed(b);
+  origin.on("GET", "/shirt").reply([](const SeenRequest& request) {
+    const FieldLines more{{"vary", "Accept-Encoding, X-Color"}, {"content-type", "text/html"}};
+    return Reply{200, FieldLines(kFresh).add(more), request.field("x-color")};
+  });
+  for (const char* color : {"red", "blue"}) a.get("/shirt", {{"x-color", color}, {"accept-encoding", "gzip"}});
+  a.await_metric("davenport_redis_writes", 2, {{"result", "written"}});
+  for (const char* color : {"red", "blue"}) {
+    const RawResponse shirt = b.get("/shirt", {{"x-color", color}, {"accept-encoding", "br"}});
+    CHECK(from_redis(shirt));
+    CHECK(shirt.body == color);
+  }
+  CHECK(origin.requests("/shirt") == 2);
+}
+
 TEST_CASE("many that miss together ask Redis once") {
   RedisServer redis;
   Origin origin;
