@@ -1,9 +1,9 @@
-// cache/warm/sketch.h: which keys are worth having: the heaviest of a stream of requests, each weighing what its origin takes to
+// cache/warm/sketch.h: which answers are worth having: the heaviest of a stream of requests, each weighing what its origin takes to
 // answer it (hits × milliseconds), in bounded room (Space-Saving: Metwally et al., ICDT 2005).
-//     if (sketch.due()) sketch.hit(key, hash);                 // on every hit: a decrement; every kEvery-th is looked at
-//     sketch.missed(key, hash, origin_time);                   // a visitor's fetch, counted in full
+//     if (sketch.due()) sketch.hit(of);                        // on every hit: a decrement; every kEvery-th is looked at
+//     sketch.missed(of, origin_time);                          // a visitor's fetch, counted in full
 //     sketch.fade(0.5);                                        // what was is worth less than what is
-// Room    `most` keys. A new one takes the place of the lightest of kTried, and its weight as its own error: what really weighs
+// Room    `most` answers, each variant one of its own. A new one takes the place of the lightest of kTried, and its weight as its own error: what really weighs
 //         much is not pushed out by what comes once.
 // Thread  one: the worker's. No clock.
 #pragma once
@@ -18,21 +18,30 @@
 
 namespace davenport::warm {
 
-// A key and what it weighs, for others.
+// An answer and what it weighs, for others.
 struct Popular {
   std::string key;
+  std::string selector;                                        // of the variant (policy/selector.h); "" where the answer does not vary
   double weight = 0;
   friend bool operator==(const Popular&, const Popular&) = default;
+};
+
+// Which answer: a key, its hash, and the variant's selector.
+struct Of {
+  std::string_view key;
+  const Hash128& hash;
+  std::string_view selector{};
 };
 
 class Sketch {
  public:
   static constexpr std::uint32_t kEvery = 16;                  // of hits, on average
   static constexpr std::size_t kTried = 16;
+  static constexpr std::size_t kMostSelector = 1'024;          // what varies by more is not followed
 
   struct Entry {
-    std::string key;
-    Hash128 hash;
+    std::string key, selector;
+    Hash128 hash;                                              // of both
     double weight = 0, error = 0;                              // error: at most so much of the weight is another's
     double hits = 0;                                           // seen while it was here
     double cost_ms = 0;                                        // of its own fetches; 0: not known
@@ -46,8 +55,8 @@ class Sketch {
     left_ = most_ == 0 ? 0 : 1 + next_random() % (2 * kEvery - 1);
     return most_ != 0;
   }
-  void hit(std::string_view key, const Hash128& hash) { add(key, hash, kEvery); }
-  void missed(std::string_view key, const Hash128& hash, Micros origin_time);
+  void hit(const Of& of) { add(of, kEvery); }
+  void missed(const Of& of, Micros origin_time);
   void fade(double factor);
 
   std::vector<Entry>& entries() { return entries_; }
@@ -55,8 +64,8 @@ class Sketch {
   std::vector<Popular> top(std::size_t most) const;
 
  private:
-  Entry& add(std::string_view key, const Hash128& hash, double hits);
-  Entry& place_for(std::string_view key, const Hash128& hash);
+  Entry& add(const Of& of, double hits);
+  Entry& place_for(const Of& of);
   double cost_of(const Entry& entry) const { return entry.cost_ms > 0 ? entry.cost_ms : usual_cost_ms_; }
   std::uint32_t next_random() {
     random_ ^= random_ << 13;

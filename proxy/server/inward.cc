@@ -5,6 +5,8 @@
 
 #include "cache/policy/key_request.h"
 #include "cache/policy/reuse.h"
+#include "cache/policy/selector.h"
+#include "cache/policy/vary.h"
 #include "core/base/text.h"
 #include "core/http/parser.h"
 #include "core/http/serializer.h"
@@ -80,7 +82,8 @@ std::unique_ptr<Request> make_request(Worker& worker, std::string_view url, cons
   std::string bytes;
   http::append_request_line(bytes, "GET", target);
   http::append_field(bytes, "Host", parts->authority);
-  http::append_field(bytes, "User-Agent", "davenport-warm");
+  const bool named = std::any_of(fields.begin(), fields.end(), [](const auto& field) { return iequals(field.first, "user-agent"); });
+  if (!named) http::append_field(bytes, "User-Agent", "davenport-warm");
   for (const auto& [name, value] : fields) http::append_field(bytes, name, value);
   bytes += "\r\n";
   auto request = worker.make_request();
@@ -110,12 +113,25 @@ std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view ur
   return make_request(worker, url, fields, false);
 }
 
-std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key) {
-  const auto told = policy::request_of_key(key);
-  if (!told) return nullptr;
+std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key, std::string_view selector) {
+  auto told = policy::request_of_key(key);
+  const auto chosen = policy::fields_of_selector(selector);
+  if (!told || !chosen) return nullptr;
+  for (const auto& [name, value] : *chosen) {                  // what both tell stands there once
+    std::erase_if(told->fields, [&name = name](const auto& field) { return iequals(field.first, name); });
+    if (name != "host") told->fields.emplace_back(name, value);
+  }
   std::unique_ptr<Request> request = make_request(worker, told->url, told->fields, true);
   if (request == nullptr || request->key.key != key || policy::must_pass(request->head, request->rules())) return nullptr;
+  if (!policy::selector_matches(selector, request->head.fields, request->rules(), worker.text_scratch())) return nullptr;
   return request;
+}
+
+void note_popular(Worker& worker, const policy::KeyParts& key, std::string_view selector, std::optional<Micros> origin_time) {
+  if (selector.size() > warm::Sketch::kMostSelector || (!selector.empty() && !policy::fields_of_selector(selector))) return;
+  const warm::Of of{key.key, key.hash, selector};
+  if (origin_time) worker.sketch().missed(of, *origin_time);
+  else worker.sketch().hit(of);
 }
 
 net::Task<Warmed> warm_up(Worker& worker, std::string url, std::string coding) {

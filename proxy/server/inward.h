@@ -3,9 +3,11 @@
 // Thread  the worker's.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "cache/policy/key.h"
 #include "cache/warm/run.h"
 #include "core/net/task.h"
 #include "proxy/server/request.h"
@@ -18,8 +20,13 @@ class Worker;
 // scheme is the URL's where a listener speaks it, else the one that all of them speak.
 std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding);
 
-// The same of a key (policy/key.h) that was stored or seen before; null also where today's rules would make another key of it.
-std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key);
+// The same of a key (policy/key.h) and a selector (policy/selector.h) that were stored or seen before; null also where today's rules would
+// make another key of it, or choose another variant.
+std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key, std::string_view selector);
+
+// A visitor had this answer, or caused its fetch, which took the origin so long. Not followed: what varies by what is a visitor's own,
+// for nobody else may ask for it, and what varies by too much to remember.
+void note_popular(Worker& worker, const policy::KeyParts& key, std::string_view selector, std::optional<Micros> origin_time);
 
 // Has it in the store, in `coding` too where one is named.
 net::Task<warm::Warmed> warm_up(Worker& worker, std::string url, std::string coding);

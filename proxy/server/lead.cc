@@ -9,6 +9,7 @@
 #include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
+#include "proxy/server/inward.h"
 #include "proxy/server/keep.h"
 #include "proxy/server/part.h"
 #include "proxy/server/relay.h"
@@ -268,11 +269,14 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     co_return std::move(led);
   }
   metrics.origin_first_byte.observe(led.first_byte);
-  if (client != nullptr) worker.sketch().missed(request.key.key, request.key.hash, led.first_byte);
+  const auto note = [&](std::string_view selector) {
+    if (client != nullptr) note_popular(worker, request.key, selector, led.first_byte);
+  };
   const http::ResponseHead& response = joined ? *joined : **head;
   if (response.status >= 500) metrics.origin_errors.add();
 
   if (response.status == 304 && validating) {
+    note(request.stored->selector());
     land_304(worker, request, *flight, response, times, led);
     co_return std::move(led);
   }
@@ -316,6 +320,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   }
 
   auto flight_head = make_flight_head(worker, request, response, std::move(verdict), times.response_time, led.private_lines);
+  note(flight_head->selector);
   flight_head->origin_status = (*head)->status;
   remember_hints(worker.shared().hints, request, flight_head->status, flight_head->fields, flight->position());
   Landing landing{flight, std::move(flight_head), std::move(fill), rules.max_variants};

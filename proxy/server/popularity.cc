@@ -18,8 +18,8 @@ constexpr std::size_t kFillsAtOnce = 16;
 using Lists = std::vector<warm::Popular>;
 
 // On the worker's thread: the bytes that came into memory; 0: nothing did.
-net::Task<void> fill_one(Worker& worker, std::string key, std::function<void(std::uint64_t)> tell) {
-  const std::unique_ptr<Request> request = make_keyed_request(worker, key);
+net::Task<void> fill_one(Worker& worker, warm::Popular wanted_answer, std::function<void(std::uint64_t)> tell) {
+  const std::unique_ptr<Request> request = make_keyed_request(worker, wanted_answer.key, wanted_answer.selector);
   std::uint64_t bytes = 0;
   if (request != nullptr) {
     redis::Wanted wanted{request->key, request->head.fields, request->rules()};
@@ -44,7 +44,7 @@ net::Task<void> publish(Worker& worker, std::string instance, Lists list, std::f
 
 struct Popularity::Filling {
   std::vector<Worker*> workers;
-  Lists keys;
+  Lists answers;
   std::size_t next = 0, busy = 0;
   std::uint64_t most_bytes = 0;
   SteadyTime until{};
@@ -67,10 +67,10 @@ void Popularity::start() {
 
 net::Task<void> Popularity::fill_in_turn(net::Loop& loop, std::shared_ptr<Filling> filling, std::size_t at) {
   Worker& worker = *filling->workers[at % filling->workers.size()];
-  while (filling->next < filling->keys.size() && filling->filled.bytes < filling->most_bytes && loop.now() < filling->until && !loop.stopping()) {
-    const std::string key = filling->keys[filling->next++].key;
+  while (filling->next < filling->answers.size() && filling->filled.bytes < filling->most_bytes && loop.now() < filling->until && !loop.stopping()) {
+    const warm::Popular& next = filling->answers[filling->next++];
     net::Told<std::uint64_t> told(loop);
-    worker.post([&worker, key, tell = told.teller()] { net::spawn(fill_one(worker, key, tell)); });
+    worker.post([&worker, next, tell = told.teller()] { net::spawn(fill_one(worker, next, tell)); });
     const std::optional<std::uint64_t> bytes = co_await told.wait(filling->until + kConnectWait);
     if (!bytes) break;
     if (*bytes == 0) ++filling->filled.absent;
@@ -100,11 +100,11 @@ net::Task<void> Popularity::fill(Popularity& self) {
   if (followed) {
     net::Told<Lists> told(loop);
     first.post([&first, most = std::size_t{self.settings_.popular}, tell = told.teller()] { net::spawn(read_lists(first, most, tell)); });
-    std::optional<Lists> keys = co_await told.wait(filling->until);
+    std::optional<Lists> answers = co_await told.wait(filling->until);
     if (!*alive) co_return;
-    if (keys) filling->keys = std::move(*keys);
+    if (answers) filling->answers = std::move(*answers);
   }
-  filling->busy = std::min(kFillsAtOnce, filling->keys.size());
+  filling->busy = std::min(kFillsAtOnce, filling->answers.size());
   if (filling->busy > 0) {
     for (std::size_t i = 0, count = filling->busy; i < count; ++i) net::spawn(fill_in_turn(loop, filling, i));
     static_cast<void>(co_await filling->ended.wait(filling->until + 2 * kConnectWait));

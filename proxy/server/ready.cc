@@ -4,6 +4,7 @@
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
+#include "proxy/server/inward.h"
 #include "proxy/server/worker.h"
 
 namespace davenport::server {
@@ -101,7 +102,7 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
     append_hit(out, head, *sent, label, snapshot, rules, wall, account);
   }
   if (sent != stored) count_saved(worker, *stored, *sent, account);
-  if (worker.sketch().due()) worker.sketch().hit(key.key, key.hash);
+  if (worker.sketch().due()) note_popular(worker, key, stored->selector(), std::nullopt);
   record(worker, head, peer, worker.ring() != nullptr ? request_id(snapshot, peer, head.fields) : std::string{}, account, now, now.steady);
   return true;
 }

@@ -31,7 +31,7 @@ bool wants_refreshes(const config::Config& config) {
 // Of one entry: a candidate, or when to look again.
 std::unique_ptr<Request> due_request(Worker& worker, warm::Sketch::Entry& entry, WallSeconds now) {
   entry.look_at = now + kLater;
-  std::unique_ptr<Request> request = make_keyed_request(worker, entry.key);
+  std::unique_ptr<Request> request = make_keyed_request(worker, entry.key, entry.selector);
   if (request == nullptr || request->rules().refresh_ahead.count() == 0) return nullptr;
   look_up(worker, *request);
   entry.look_at = now + Seconds{1};

@@ -192,9 +192,9 @@ ProxyConfig shared(const Origin& origin, const RedisServer& redis, const std::st
 }
 
 // So often that the worker's sample has surely seen it.
-void visit(const Proxy& proxy, const std::string& path, int times) {
+void visit(const Proxy& proxy, const std::string& path, int times, const FieldLines& fields = {}) {
   Client client = proxy.client();
-  for (int i = 0; i < times; ++i) CHECK(client.get(path).status == 200);
+  for (int i = 0; i < times; ++i) CHECK(client.get(path, fields).status == 200);
 }
 
 }  // namespace
@@ -222,6 +222,55 @@ TEST_CASE("a new instance has the fleet's most popular answers in memory before 
     CHECK(cache_status(hit).get("detail") == "");      // from memory, not from Redis
     CHECK(origin.requests(page) == 1);
   }
+}
+
+TEST_CASE("a new instance has the variants that are popular, each for who asks for it") {
+  RedisServer redis;
+  Origin origin;
+  origin.on("GET", "/page").reply([](const SeenRequest& request) {
+    const FieldLines more{{"vary", "Accept-Encoding, Accept-Language, X-Device"}};
+    return Reply{200, FieldLines(kFresh).add(more), request.field("accept-language") + " " + request.field("x-device")};
+  });
+  const std::vector<FieldLines> popular{{{"accept-language", "de, en;q=0.5"}, {"x-device", "phone"}}, {{"accept-language", "fr"}}, {}};
+  const FieldLines seldom{{"accept-language", "it"}};
+  std::vector<std::string> bodies;
+  {
+    const Proxy a(shared(origin, redis, "a"));
+    a.await_metric("davenport_purge_log_reachable", 1);
+    for (const FieldLines& fields : popular) bodies.push_back(a.get("/page", fields).body);
+    a.get("/page", seldom);
+    a.await_metric("davenport_redis_writes", 4, {{"result", "written"}});
+    for (const FieldLines& fields : popular) visit(a, "/page", 200, fields);
+    await_condition("the list", [&] {
+      const std::string list = redis.cli({"HGET", "davenport:{popular}", "a"});
+      return says(list, "phone") && says(list, "fr");
+    });
+  }
+  ProxyConfig config = shared(origin, redis, "b");
+  const Proxy b(config);
+  CHECK(b.metric("davenport_start_filled_objects") == 4);
+  for (std::size_t i = 0; i < popular.size(); ++i) {
+    const RawResponse hit = b.get("/page", popular[i]);
+    CHECK(is_hit(hit));
+    CHECK(cache_status(hit).get("detail") == "");      // from memory, not from Redis
+    CHECK(hit.body == bodies[i]);
+  }
+  CHECK(origin.requests("/page") == 4);
+}
+
+TEST_CASE("what varies by a visitor's own cookie is told to nobody") {
+  RedisServer redis;
+  Origin origin;
+  origin.on("GET", "/mine").reply(200, FieldLines(kFresh).add({{"vary", "Cookie"}}), "m");
+  origin.on("GET", "/ours").reply(200, kFresh, "o");
+  const Proxy a(shared(origin, redis, "a"));
+  a.await_metric("davenport_purge_log_reachable", 1);
+  visit(a, "/mine", 100, {{"cookie", "session=secret"}});
+  visit(a, "/ours", 100);
+  await_condition("the list", [&] { return says(redis.cli({"HGET", "davenport:{popular}", "a"}), "/ours"); });
+  const std::string list = redis.cli({"HGET", "davenport:{popular}", "a"});
+  CHECK_FALSE(says(list, "secret"));
+  CHECK_FALSE(says(list, "/mine"));
 }
 
 TEST_CASE("the start takes no more bytes than it may, and no more time where Redis hangs") {
@@ -272,6 +321,29 @@ TEST_CASE("a popular answer is validated before it expires, an unpopular one is 
   await_condition("the refreshed answer", [&] { return cache_status(proxy.get("/popular")).number("ttl") > 8; });
   CHECK(origin.requests("/popular") == 2);
   CHECK(origin.requests("/seldom") == 1);
+}
+
+TEST_CASE("each popular variant is validated before it expires, as who asks for it would ask") {
+  Origin origin;
+  origin.on("GET", "/page").reply([](const SeenRequest& request) {
+    const std::string device = request.field("x-device");
+    const bool again = !request.field("if-none-match").empty();
+    const FieldLines fields{{"cache-control", again ? "max-age=60" : "max-age=8"}, {"etag", "\"" + device + "\""}, {"vary", "x-device"}};
+    return Reply{again ? 304 : 200, fields, again ? "" : device};
+  });
+  ProxyConfig config = config_for(origin);
+  config.add("", "workers = 1").add("cache.defaults", "refresh_ahead = \"6s\"");
+  const Proxy proxy(config);
+  const FieldLines phone{{"x-device", "phone"}}, desk{{"x-device", "desk"}}, seldom{{"x-device", "tv"}};
+  visit(proxy, "/page", 2, seldom);
+  visit(proxy, "/page", 200, phone);
+  visit(proxy, "/page", 200, desk);
+  proxy.await_metric("davenport_refreshes_ahead", 2);
+  for (const FieldLines& each : {phone, desk}) {
+    await_condition("the refreshed variant", [&] { return cache_status(proxy.get("/page", each)).number("ttl") > 8; });
+  }
+  CHECK(proxy.get("/page", phone).body == "phone");
+  CHECK(origin.requests("/page") == 5);                // three fetches, two validations
 }
 
 TEST_CASE("a popular answer is validated by one instance of the fleet, and the other has what that got") {

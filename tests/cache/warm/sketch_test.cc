@@ -11,7 +11,13 @@ using namespace davenport::warm;
 
 namespace {
 
-Hash128 hash_of(const std::string& key) { return hash128(key, 1); }
+// Of a name, as long as the expression lasts.
+struct Name {
+  explicit Name(std::string name, std::string variant = "") : key(std::move(name)), selector(std::move(variant)), hash(hash128(key, 1)) {}
+  operator Of() const { return {key, hash, selector}; }
+  std::string key, selector;
+  Hash128 hash;
+};
 
 // A stream of a Zipf law: the i-th of `keys` comes in proportion to 1 / (i + 1).
 class Zipf {
@@ -46,10 +52,10 @@ TEST_CASE("about every sixteenth hit is looked at, and none of a sketch without 
 
 TEST_CASE("a key weighs its hits times what its origin takes") {
   Sketch sketch(10);
-  sketch.missed("fast", hash_of("fast"), Millis{1});
-  sketch.missed("slow", hash_of("slow"), Millis{100});
-  for (int i = 0; i < 10; ++i) sketch.hit("fast", hash_of("fast"));
-  sketch.hit("slow", hash_of("slow"));
+  sketch.missed(Name("fast"), Millis{1});
+  sketch.missed(Name("slow"), Millis{100});
+  for (int i = 0; i < 10; ++i) sketch.hit(Name("fast"));
+  sketch.hit(Name("slow"));
   const std::vector<Popular> top = sketch.top(10);
   REQUIRE(top.size() == 2);
   CHECK(top[0].key == "slow");
@@ -60,12 +66,25 @@ TEST_CASE("a key weighs its hits times what its origin takes") {
   CHECK(sketch.top(1)[0].weight == doctest::Approx(850));
 }
 
+TEST_CASE("each variant of a key weighs for itself") {
+  Sketch sketch(10);
+  sketch.missed(Name("page", "de"), Millis{10});
+  sketch.missed(Name("page", "en"), Millis{10});
+  sketch.missed(Name("page"), Millis{10});
+  sketch.hit(Name("page", "en"));
+  const std::vector<Popular> top = sketch.top(10);
+  REQUIRE(top.size() == 3);
+  CHECK(top[0] == Popular{"page", "en", 170});
+  CHECK(top[1] == Popular{"page", "", 10});
+  CHECK(top[2] == Popular{"page", "de", 10});
+}
+
 TEST_CASE("the heaviest of a hundred thousand keys are found in room for a thousand") {
   Sketch sketch(1'000);
   Zipf zipf(100'000);
   for (int i = 0; i < 2'000'000; ++i) {
     const std::string key = "key" + std::to_string(zipf.next());
-    if (sketch.due()) sketch.hit(key, hash_of(key));
+    if (sketch.due()) sketch.hit(Name(key));
   }
   CHECK(sketch.entries().size() == 1'000);
   std::set<std::string> found;
@@ -78,25 +97,25 @@ TEST_CASE("the heaviest of a hundred thousand keys are found in room for a thous
 TEST_CASE("keys that come once do not push out those that come often") {
   Sketch sketch(100);
   for (int i = 0; i < 50; ++i) {
-    for (int turn = 0; turn < 20; ++turn) sketch.hit("often" + std::to_string(i), hash_of("often" + std::to_string(i)));
+    for (int turn = 0; turn < 20; ++turn) sketch.hit(Name("often" + std::to_string(i)));
   }
-  for (int i = 0; i < 1'000; ++i) sketch.missed("once" + std::to_string(i), hash_of("once" + std::to_string(i)), Millis{1});
+  for (int i = 0; i < 1'000; ++i) sketch.missed(Name("once" + std::to_string(i)), Millis{1});
   int there = 0;
   for (const Popular& each : sketch.top(50)) there += each.key.starts_with("often") ? 1 : 0;
   CHECK(there >= 49);
 }
 
 TEST_CASE("lists are merged by the sum of their weights") {
-  const std::vector<Popular> both = merged({{{"a", 1}, {"b", 5}}, {{"a", 7}, {"c", 2}}}, 2);
-  CHECK(both == std::vector<Popular>{{"a", 8}, {"b", 5}});
+  const std::vector<Popular> both = merged({{{"a", "", 1}, {"b", "", 5}, {"b", "v", 6}}, {{"a", "", 7}, {"c", "", 2}, {"b", "v", 3}}}, 3);
+  CHECK(both == std::vector<Popular>{{"b", "v", 9}, {"a", "", 8}, {"b", "", 5}});
 }
 
 TEST_CASE("a list comes back from its bytes, and a cut one ends where it is cut") {
-  const std::vector<Popular> list{{std::string("k\0ey", 4), 12.5}, {"b", 0.001}, {"", 3}};
+  const std::vector<Popular> list{{std::string("k\0ey", 4), "", 12.5}, {"b", std::string("\0v", 2), 0.001}, {"", "", 3}};
   const std::string bytes = encode_popular(list);
   CHECK(decode_popular(bytes) == list);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) CHECK(decode_popular(bytes.substr(0, cut)).size() < list.size());
-  CHECK(decode_popular("DVP2").empty());
-  std::vector<Popular> many(10'000, Popular{std::string(100, 'k'), 1});
+  CHECK(decode_popular("DVP1").empty());
+  std::vector<Popular> many(10'000, Popular{std::string(100, 'k'), "", 1});
   CHECK(encode_popular(many).size() <= kListBytes);
 }
