@@ -4,7 +4,7 @@
 //     FILE   shared with the script: for each port, for each key, the least version that an answer may have to a request that is sent now
 //            (int64), then the number of answers so far.
 //     RATE   requests a second, to the ports in turn, and each answer is told; without it a connection asks as soon as it was answered.
-//     output a line for each event, with wall-clock seconds: "error STATUS SENT ENDED", "cut SENT ENDED", "wrong TEXT"; with RATE also
+//     output a line for each event, with wall-clock seconds: "error STATUS SENT ENDED", "cut … SENT ENDED", "wrong TEXT"; with RATE also
 //            "answer NUMBER-OF-PORT SENT MILLISECONDS memory|redis|origin"; at the end, which SIGTERM brings early, "done ANSWERS
 //            BYTES". Errors and cuts are judged by the script, which knows when an origin was down.
 #include <arpa/inet.h>
@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <random>
 #include <string>
 #include <string_view>
@@ -136,10 +137,10 @@ class Load {
   // Where all connections of a port wait for answers, its turn is lost: the rate is a bound.
   void ask_what_is_due() {
     for (const double now = wall_clock(); due_ <= now; due_ += 1 / rate_) {
-      std::vector<Connection*>& idle = idle_[turn_++ % ports_.size()];
+      std::deque<Connection*>& idle = idle_[turn_++ % ports_.size()];
       if (idle.empty()) continue;
-      Connection& one = *idle.back();
-      idle.pop_back();
+      Connection& one = *idle.front();                 // in turns: none is idle for so long that the proxy ends it
+      idle.pop_front();
       ask(one);
     }
   }
@@ -159,8 +160,12 @@ class Load {
   }
 
   void cut(Connection& one) {
-    if (one.asks) std::printf("cut %.3f %.3f\n", one.sent, wall_clock());
-    else std::erase(idle_[one.port], &one);
+    if (!one.asks) {
+      std::erase(idle_[one.port], &one);
+    } else {
+      std::printf("cut from port %d for key %lld after %zu bytes, sent %.3f %.3f\n", ports_[one.port], static_cast<long long>(one.key),
+                  one.got.size(), one.sent, wall_clock());
+    }
     close(one);
     open_and_ask(one);
   }
@@ -239,7 +244,7 @@ class Load {
   long long left_;
   const std::int64_t keys_;
   const double rate_;                                // 0: none
-  std::vector<std::vector<Connection*>> idle_;       // by port
+  std::vector<std::deque<Connection*>> idle_;        // by port
   std::size_t turn_ = 0;
   double due_ = 0;
   std::mt19937_64 random_;
