@@ -108,6 +108,46 @@ TEST_CASE("a fill that began before a purge and ended after it is served by no i
   CHECK(c.metric("davenport_redis_reads", {{"result", "found"}}).value_or(0) > 0);
 }
 
+TEST_CASE("what was fetched and written to Redis by an instance that no longer follows the log is believed by no other") {
+  constexpr int kMany = 50;
+  RedisServer redis;
+  const auto may_touch = [&](const std::string& keys) {
+    CHECK(redis.cli({"acl", "setuser", "lags", "on", ">a-password-of-its-own", "resetkeys", "~davenport:" + keys, "+@all"}) == "OK");
+  };
+  may_touch("*");
+  const TempDir dir;
+  write_file(dir.file("password"), "a-password-of-its-own");
+  Origin origin;
+  const std::string where = "server = \"" + redis.address() + "\"";
+  ProxyConfig as_other = config_for_fleet(origin, where, "lags");
+  as_other.add("redis", "user = \"lags\"\npassword_file = \"" + dir.file("password") + "\"");
+  const Proxy lags(as_other), b(config_for_fleet(origin, where, "b"));
+  await_log_followed({&lags, &b});
+  const Barrier answer{"the origin may answer"};
+  std::vector<std::string> paths, orders;
+  for (int i = 0; i < kMany; ++i) {
+    const std::string number = std::to_string(i), path = "/" + number;
+    const FieldLines fields = FieldLines(kFresh).add("surrogate-key", "t" + number);
+    origin.on("GET", path).await(answer).reply(200, fields, "old");
+    origin.on("GET", path).reply(200, fields, "new");
+    paths.push_back(path);
+    orders.push_back((i % 2 == 0 ? R"({"url": "http://shop.test)" + path : R"({"tag": "t)" + number) + R"("})");
+  }
+  Clients slow = start_gets(lags, paths);
+  for (const std::string& path : paths) origin.await_requests(path, 1);
+  may_touch("{[0-9a-f]*");                                 // answers, not the log
+  lags.await_metric("davenport_purge_log_reachable", 0);
+  for (const RawResponse& purged : start_purges(b, orders).join()) CHECK(purged.status == 200);
+  answer.open();
+  check_bodies(std::move(slow), "old");
+  lags.await_metric("davenport_redis_writes", kMany, {{"result", "written"}});
+  check_bodies(start_gets(b, paths), "new");
+  CHECK(b.metric("davenport_redis_reads", {{"result", "unusable"}}) >= kMany);
+  may_touch("*");
+  await_log_followed({&lags});
+  check_bodies(start_gets(lags, paths), "new");
+}
+
 TEST_CASE("what is popular at some instances is in a new one's memory before it is ready, and in a restarted one's") {
   RedisCluster cluster;
   Origin origin;
