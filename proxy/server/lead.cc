@@ -21,12 +21,19 @@ namespace {
 constexpr Millis kWindowWait{30'000};     // how long a body that outgrew the store waits for its slowest reader
 constexpr Millis kRoomWait{20};           // … and looks for room in a store that is full
 
+// No longer joinable. Other instances that wait for what it would have put into the shared tier need not: where it did, there is
+// nothing to give up.
+void leave(Worker& worker, const Flight& flight) {
+  if (worker.tier() != nullptr) worker.tier()->give_up(flight.parts());
+  worker.shared().flights.remove(flight);
+}
+
 // The body is whole: into the store, and on to all who follow.
 void land(Worker& worker, const Landing& landing) {
   store::StoredPtr stored;
   static_cast<void>(commit(worker, landing, stored));
   landing.flight->complete(landing.head, landing.fill, std::move(stored), landing.head->origin_status, false);
-  worker.shared().flights.remove(*landing.flight);
+  leave(worker, *landing.flight);
 }
 
 // The rest of a body, after the leader's own look at it. Detached: it ends with the body, or by the origin's time limits.
@@ -43,7 +50,7 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
         worker.metrics().origin_failures.add();
         worker.metrics().storing[static_cast<std::size_t>(policy::Storing::incomplete)].add();
         flight.fail(piece.error());
-        worker.shared().flights.remove(flight);
+        leave(worker, flight);
         flight.set_leader_waiting(nullptr, nullptr);
         co_return;
       }
@@ -63,7 +70,7 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
     if (storing) {
       storing = false;
       flight.set_leader_waiting(&worker.loop(), &room);
-      worker.shared().flights.remove(flight);
+      leave(worker, flight);
     }
     bool placed = bytes.empty();
     const SteadyTime deadline = worker.loop().now() + kWindowWait;
@@ -103,7 +110,7 @@ void land_304(Worker& worker, Request& request, Flight& flight, const http::Resp
   led.storing = refreshed.storing;
   led.private_lines = std::move(refreshed.private_lines);
   flight.complete(nullptr, nullptr, std::move(refreshed.response), 304, true);
-  worker.shared().flights.remove(flight);
+  leave(worker, flight);
 }
 
 void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, policy::Storing why, WallSeconds now) {
@@ -150,7 +157,7 @@ net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& fligh
   request.stored = found;
   request.purge = purge;
   if (decision.action != policy::Action::serve && decision.action != policy::Action::serve_and_refresh) co_return false;
-  worker.shared().flights.remove(flight);
+  leave(worker, flight);
   flight.complete_from_tier(found, decision.reason == policy::Reason::fresh_hit ? policy::Reason::redis_hit : decision.reason);
   co_return true;
 }
@@ -183,7 +190,7 @@ bool may_be_shared(policy::Reason reason) {
 net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight) {
   const bool answered = co_await answered_by_tier(worker, request, *flight, false);
   if (answered) co_return;
-  worker.shared().flights.remove(*flight);
+  leave(worker, *flight);
   flight->release();
 }
 
@@ -257,10 +264,9 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   };
   if (!head) {
     metrics.origin_failures.add();
-    if (worker.tier() != nullptr) worker.tier()->give_up(flight->parts());
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
     const auto reason = stale_for(policy::OriginTrouble::unreachable);
-    worker.shared().flights.remove(*flight);
+    leave(worker, *flight);
     if (reason) {
       flight->serve_stale(request.stored, *reason, 0);
     } else {
@@ -283,7 +289,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   if (is_error_status(response.status)) {
     if (const auto reason = stale_for(policy::OriginTrouble::error_status)) {
       exchange->abandon();
-      worker.shared().flights.remove(*flight);
+      leave(worker, *flight);
       flight->serve_stale(request.stored, *reason, response.status);
       co_return std::move(led);
     }
@@ -310,8 +316,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     if (request.stored && !of_another && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, led.storing, times.response_time);
-    if (worker.tier() != nullptr) worker.tier()->give_up(flight->parts());
-    worker.shared().flights.remove(*flight);
+    leave(worker, *flight);
     flight->release();
     if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);
     led.head = &response;
@@ -339,7 +344,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     if (!*piece) {
       metrics.origin_failures.add();
       metrics.storing[static_cast<std::size_t>(policy::Storing::incomplete)].add();
-      worker.shared().flights.remove(*flight);
+      leave(worker, *flight);
       flight->fail((*piece).error());
       co_return std::move(led);
     }

@@ -148,6 +148,44 @@ TEST_CASE("what was fetched and written to Redis by an instance that no longer f
   check_bodies(start_gets(lags, paths), "new");
 }
 
+// fetch_wait is longer than a test is patient.
+TEST_CASE("nobody waits longer for another instance's answer when that turns out not to be stored") {
+  RedisServer redis;
+  Origin origin;
+  const auto patient = [&](const std::string& name) {
+    ProxyConfig config = config_for_fleet(origin, "server = \"" + redis.address() + "\"", name);
+    return config.add("redis", "fetch_wait = \"60s\"").add("cache", "max_object = \"64KiB\"");
+  };
+  const Proxy a(patient("a")), b(patient("b"));
+  await_log_followed({&a, &b});
+  const Barrier asked{"origin was asked"}, answer{"origin may answer"};
+  const FieldLines chunked = FieldLines(kFresh).add("transfer-encoding", "chunked");
+  bool purged = false;
+  SUBCASE("it was purged meanwhile") {
+    purged = true;
+    origin.on("GET", "/a").reach(asked).await(answer).reply(200, kFresh, "old");
+  }
+  SUBCASE("it was cut short with its head") {
+    origin.on("GET", "/a").reach(asked).await(answer).head(200, FieldLines(kFresh).add("content-length", "10")).raw("short").close();
+  }
+  SUBCASE("it was cut short later") {
+    origin.on("GET", "/a").reach(asked).head(200, chunked).chunk("a part").await(answer).close();
+  }
+  SUBCASE("it outgrew the store") {
+    origin.on("GET", "/a").reach(asked).head(200, chunked).chunk("a part").await(answer).chunk(std::string(200'000, 'x')).last_chunk();
+  }
+  origin.on("GET", "/a").reply(200, kFresh, "new");
+  Clients first = a.start_gets(1, "/a");
+  asked.await();
+  Clients second = b.start_gets(1, "/a");
+  await_condition("the other one to wait", [&] { return b.metric("davenport_redis_lease_waits").value_or(0) >= 1; });
+  if (purged) CHECK(a.purge(R"({"url": "http://shop.test/a", "wait": "all"})").status == 200);
+  answer.open();
+  check_bodies(std::move(second), "new");
+  static_cast<void>(first.join());
+  CHECK(origin.requests("/a") == 2);
+}
+
 TEST_CASE("what is popular at some instances is in a new one's memory before it is ready, and in a restarted one's") {
   RedisCluster cluster;
   Origin origin;
