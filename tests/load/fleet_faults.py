@@ -7,6 +7,7 @@ import time
 from fleet_parts import PASSWORD, USER, Cluster, Redis, RedisError, slot_of
 
 HELD = 5                                       # seconds of a fault
+HANGING, HANGS = "a strict instance hangs", 1  # which
 
 
 def nothing(_):
@@ -130,6 +131,13 @@ def records_are_changed(fleet):
         time.sleep(0.2)
 
 
+def instance_hangs(fleet):
+    """For longer than its lease. What was sent to it meanwhile it answers when it wakes: with nothing that was purged while it slept."""
+    fleet.instances[HANGS].process.send_signal(signal.SIGSTOP)
+    time.sleep(HELD)
+    fleet.instances[HANGS].process.send_signal(signal.SIGCONT)
+
+
 FAULTS = [
     ("calm", nothing, ['redis_reads_total{result="found"}']),
     ("a master is killed", master_is_killed, ['redis_connections_total{event="ended"}']),
@@ -141,6 +149,7 @@ FAULTS = [
     ("the password is wrong", password_changes, ['redis_errors_total{error="refused"}']),
     ("memory is full", memory_is_full, ['redis_errors_total{error="out_of_memory"}', 'redis_writes_total{result="failed"}']),
     ("records are changed", records_are_changed, ['redis_reads_total{result="damaged"}']),
+    (HANGING, instance_hangs, ["purges answered with 202"]),
     ("calm again", nothing, ['redis_reads_total{result="found"}']),
 ]
 # Of instances that have a key, in a Redis full of records that were written without it.
