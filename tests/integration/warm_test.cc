@@ -3,10 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/cache_status.h"
-#include "support/origin.h"
+#include "support/fleet.h"
 #include "support/process.h"
-#include "support/proxy.h"
 #include "support/redis.h"
 
 using namespace davenport::testing;
@@ -185,8 +183,7 @@ TEST_CASE("the schedule warms at the start and again after its interval") {
 namespace {
 
 ProxyConfig shared(const Origin& origin, const RedisServer& redis, const std::string& instance) {
-  ProxyConfig config = config_for(origin);
-  config.add("redis", "server = \"" + redis.address() + "\"\ninstance = \"" + instance + "\"\nlease = \"1s\"\nbudget = \"200ms\"");
+  ProxyConfig config = config_for_fleet(origin, "server = \"" + redis.address() + "\"", instance);
   config.add("warm", "share_interval = \"200ms\"");
   return config;
 }
@@ -205,7 +202,7 @@ TEST_CASE("a new instance has the fleet's most popular answers in memory before 
   for (const char* page : {"/a", "/b", "/c"}) origin.on("GET", page).reply(200, kFresh, std::string(1'000, *(page + 1)));
   {
     const Proxy a(shared(origin, redis, "a"));
-    a.await_metric("davenport_purge_log_reachable", 1);
+    await_log_followed({&a});
     visit(a, "/a", 100);
     visit(a, "/b", 100);
     a.await_metric("davenport_redis_writes", 2, {{"result", "written"}});
@@ -236,7 +233,7 @@ TEST_CASE("a new instance has the variants that are popular, each for who asks f
   std::vector<std::string> bodies;
   {
     const Proxy a(shared(origin, redis, "a"));
-    a.await_metric("davenport_purge_log_reachable", 1);
+    await_log_followed({&a});
     for (const FieldLines& fields : popular) bodies.push_back(a.get("/page", fields).body);
     a.get("/page", seldom);
     a.await_metric("davenport_redis_writes", 4, {{"result", "written"}});
@@ -264,7 +261,7 @@ TEST_CASE("what varies by a visitor's own cookie is told to nobody") {
   origin.on("GET", "/mine").reply(200, FieldLines(kFresh).add({{"vary", "Cookie"}}), "m");
   origin.on("GET", "/ours").reply(200, kFresh, "o");
   const Proxy a(shared(origin, redis, "a"));
-  a.await_metric("davenport_purge_log_reachable", 1);
+  await_log_followed({&a});
   visit(a, "/mine", 100, {{"cookie", "session=secret"}});
   visit(a, "/ours", 100);
   await_condition("the list", [&] { return says(redis.cli({"HGET", "davenport:{popular}", "a"}), "/ours"); });
@@ -279,7 +276,7 @@ TEST_CASE("the start takes no more bytes than it may, and no more time where Red
   origin.on("GET", "/*").reply(200, kFresh, std::string(100'000, 'x'));
   {
     const Proxy a(shared(origin, redis, "a"));
-    a.await_metric("davenport_purge_log_reachable", 1);
+    await_log_followed({&a});
     for (int i = 0; i < 8; ++i) visit(a, "/" + std::to_string(i), 40);
     a.await_metric("davenport_redis_writes", 8, {{"result", "written"}});
     await_condition("the list", [&] {
@@ -356,8 +353,7 @@ TEST_CASE("a popular answer is validated by one instance of the fleet, and the o
     return config.add("", "workers = 1").add("cache.defaults", "refresh_ahead = \"6s\"");
   };
   const Proxy a(with_refreshes("a")), b(with_refreshes("b"));
-  a.await_metric("davenport_purge_log_reachable", 1);
-  b.await_metric("davenport_purge_log_reachable", 1);
+  await_log_followed({&a, &b});
   visit(a, "/popular", 200);
   visit(b, "/popular", 200);
   a.await_metric("davenport_refreshes_ahead", 1);
