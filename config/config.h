@@ -83,6 +83,7 @@ struct Handshakes {
   Millis timeout{10'000};                      // from the connection to the end of its handshake
   std::uint32_t per_second = 0;                // of all workers; more are closed at once; 0: no limit
   Seconds ticket_key_lifetime{3'600};          // then another key seals tickets; two old ones are still honoured
+  std::string ticket_secret;                   // what keys are derived from; "": of redis.hmac_key, else they are random
 };
 
 struct ClientLimits {

@@ -114,7 +114,12 @@ constexpr Setting<Config> kFile[] = {
     {"tls.ticket_key_lifetime", at<Config, &Config::handshakes, &Handshakes::ticket_key_lifetime>,
      "How long one key seals session tickets. Two older keys are still honoured, so that a client may resume for up to three "
      "times as long.",
-     {.low = kMinute, .high = 24 * kHour}},
+     {.low = kSecond, .high = 24 * kHour}},
+    {"tls.ticket_secret", at<Config, &Config::handshakes, &Handshakes::ticket_secret>,
+     "What the keys of session tickets are derived from, with the time: instances that have the same secret and the same "
+     "`tls.ticket_key_lifetime` resume one another's sessions. Without it, and with `[redis]` and `redis.hmac_key`, they are derived of "
+     "that key; else they are random and this process's own.",
+     {.form = Form::secret, .example = "/etc/davenport/tickets.secret"}},
 
     {"http2.enabled", at<Config, &Config::http2, &Http2::enabled>,
      "Speak HTTP/2 with clients that ask for it (ALPN over TLS, prior knowledge in clear), where the listener does not say otherwise."},

@@ -28,24 +28,32 @@ enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
 
 // The keys that seal session tickets: one in use, two that are still honoured. All workers share them, so that a client
 // resumes wherever the kernel puts its next connection.
+// Secret  none: keys are random, and nobody else's. With one, a key is derived from it (HKDF) and the number of the wall clock's period
+//         of one lifetime: who has the same secret has the same keys, changes them at the same time, and needs to ask nobody. A clock
+//         that is behind finds the next period's key too. Whoever learns the secret has the keys of all times.
 class TicketKeys {
  public:
   static constexpr std::size_t kKept = 3;
   struct Key {
     std::array<unsigned char, 16> name{};
     std::array<unsigned char, 32> cipher{}, mac{};
-    SteadyTime made{};
+    SteadyTime made{};                                           // of random ones
   };
-  explicit TicketKeys(Seconds lifetime) : lifetime_(lifetime) {}
-  void set_lifetime(Seconds lifetime);
-  Key current(SteadyTime now);                                   // a new one where the last has had its time
+  explicit TicketKeys(Seconds lifetime, std::string secret = {}) : lifetime_(lifetime), secret_(std::move(secret)) {}
+  void set(Seconds lifetime, std::string secret);                // another secret ends the sessions of the old one
+  Key current(const Now& now);                                   // a new one where the last has had its time
   // False: not ours, or too old. `newest`: no need to hand out another ticket.
-  bool find(const unsigned char* name, SteadyTime now, Key& key, bool& newest);
+  bool find(const unsigned char* name, const Now& now, Key& key, bool& newest);
 
  private:
+  void make_random(SteadyTime now);
+  void derive(WallTime now);
+
   std::mutex mutex_;
   Seconds lifetime_;
-  std::vector<Key> keys_;                                        // the newest first
+  std::string secret_;
+  std::int64_t period_ = -1;                                     // of keys_[1], where they are derived
+  std::vector<Key> keys_;                                        // the newest first; derived: that of the next period before it
 };
 using TicketKeysPtr = std::shared_ptr<TicketKeys>;
 

@@ -106,7 +106,7 @@ int on_status(SSL* ssl, void*) {
 // RFC 5077 §4: name, IV, sealed state, MAC. 1: good; 2: good, and worth a new ticket; 0: a full handshake.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int seal) {
   TicketKeys& keys = *server_of(SSL_get_SSL_CTX(ssl)).tickets_;
-  const SteadyTime now = read_steady_clock();
+  const Now now = read_clocks();
   TicketKeys::Key key;
   bool newest = true;
   if (seal != 0) {

@@ -13,6 +13,7 @@
 #include "proxy/origin/connections.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
+#include "proxy/server/tickets.h"
 #include "proxy/server/warmer.h"
 #include "proxy/server/worker.h"
 
@@ -85,11 +86,12 @@ class ServerImpl final : public Server {
       for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
       return Error{"a change of " + names + " needs a restart"};
     }
-    tickets_->set_lifetime(next->handshakes.ticket_key_lifetime);
     const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_);
     if (!made) return made.error();
     const SnapshotPtr& snapshot = *made;
     if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
+    tickets_->set(snapshot->config->handshakes.ticket_key_lifetime, ticket_secret(*snapshot->config));
+    log_lone_tickets(*snapshot->config);
     {
       const std::scoped_lock lock(mutex_);
       snapshot_ = snapshot;
@@ -246,7 +248,8 @@ Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::Conf
     if (!opened) return opened.error();
     log = std::move(*opened);
   }
-  auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime);
+  auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime, ticket_secret(*config));
+  log_lone_tickets(*config);
   const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets);
   if (!snapshot) return snapshot.error();
   auto server = std::make_unique<ServerImpl>(main_loop, *snapshot, std::move(tickets), std::move(log));

@@ -7,6 +7,7 @@
 #include "support/cache_status.h"
 #include "support/origin.h"
 #include "support/proxy.h"
+#include "support/redis.h"
 
 using namespace davenport::testing;
 
@@ -221,6 +222,84 @@ TEST_CASE("a session survives a reload, for its keys do") {
   proxy.reload();
   get_over_tls(proxy, options, "/a", &facts);
   CHECK(facts.resumed);
+}
+
+// One instance of a fleet: a configuration of its own for the same shop.
+ProxyConfig instance_of(const Shop& shop, const std::string& lines, const std::string& redis = "") {
+  ProxyConfig config = config_for(shop.origin).listen_tls({shop.files});
+  config.add("tls", lines);
+  if (!redis.empty()) config.add("redis", redis);
+  return config;
+}
+
+std::string secret_file(const Shop& shop, const std::string& name, const std::string& secret) {
+  const std::string path = shop.dir.path() + "/" + name;
+  write_file(path, secret);
+  return path;
+}
+
+TEST_CASE("a session begun at one instance goes on at another that has the same secret, and at no other") {
+  Shop shop;
+  shop.origin.on("GET", "/a").reply(200, kFresh, "x");
+  const std::string same = "ticket_secret_file = \"" + secret_file(shop, "same", "what-the-fleet-knows-and-nobody-else") + "\"";
+  const std::string other = "ticket_secret_file = \"" + secret_file(shop, "other", "what-another-fleet-knows-instead") + "\"";
+  const Proxy first(instance_of(shop, same)), second(instance_of(shop, same)), stranger(instance_of(shop, other));
+  for (const int version : {12, 13}) {
+    CAPTURE(version);
+    TlsOptions options = shop.trusting();
+    options.max_version = version;
+    TlsFacts facts;
+    get_over_tls(first, options, "/a", &facts, &options.resume);
+    REQUIRE(options.resume != nullptr);
+    get_over_tls(second, options, "/a", &facts);
+    CHECK(facts.resumed);
+    get_over_tls(stranger, options, "/a", &facts);
+    CHECK_FALSE(facts.resumed);
+  }
+}
+
+TEST_CASE("instances change their keys together: a session goes on at another one after that") {
+  Shop shop;
+  shop.origin.on("GET", "/a").reply(200, kFresh, "x");
+  const std::string lines = "ticket_secret_file = \"" + secret_file(shop, "same", "what-the-fleet-knows-and-nobody-else") + "\"\nticket_key_lifetime = \"3s\"";
+  const Proxy first(instance_of(shop, lines)), second(instance_of(shop, lines));
+  TlsOptions options = shop.trusting();
+  TlsFacts facts;
+  get_over_tls(first, options, "/a", &facts, &options.resume);
+  const std::string first_key = key_of_ticket(options.resume);
+  std::size_t turn = 0, changes = 0;
+  await_condition("another key, twice at each", [&] {
+    TlsResume next;
+    get_over_tls(++turn % 2 == 0 ? first : second, options, "/a", &facts, &next);
+    CHECK(facts.resumed);
+    REQUIRE(next != nullptr);
+    options.resume = next;                           // a client keeps the newest, and takes it to the other instance
+    if (key_of_ticket(next) != first_key) ++changes;
+    return changes == 4;
+  });
+}
+
+TEST_CASE("with Redis and its HMAC key nothing else is needed; without that key tickets are an instance's own, and the log says so") {
+  Shop shop;
+  RedisServer redis;
+  shop.origin.on("GET", "/a").reply(200, kFresh, "x");
+  const std::string server = "server = \"" + redis.address() + "\"\n";
+  const std::string key = server + "hmac_key_file = \"" + secret_file(shop, "hmac", "the-key-of-the-fleet's-records") + "\"";
+  const auto resumes = [&](const Proxy& first, const Proxy& second) {
+    TlsOptions options = shop.trusting();
+    TlsFacts facts;
+    get_over_tls(first, options, "/a", &facts, &options.resume);
+    get_over_tls(second, options, "/a", &facts);
+    return facts.resumed;
+  };
+  const Proxy first(instance_of(shop, "", key)), second(instance_of(shop, "", key)), neighbour(instance_of(shop, "", key + "\nprefix = \"else:\""));
+  CHECK(resumes(first, second));
+  CHECK_FALSE(resumes(first, neighbour));
+  CHECK(redis.cli({"--raw", "keys", "*ticket*"}).empty());
+  const Proxy alone(instance_of(shop, "", server)), too(instance_of(shop, "", server));
+  CHECK_FALSE(resumes(alone, too));
+  CHECK(alone.log().find("are not resumed here") != std::string::npos);
+  CHECK(first.log().find("are not resumed here") == std::string::npos);
 }
 
 TEST_CASE("SIGHUP reads certificates again; open connections go on, and a bad file changes nothing") {

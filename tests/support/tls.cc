@@ -24,6 +24,13 @@ void must(bool good) {
 
 }  // namespace
 
+std::string key_of_ticket(const TlsResume& session) {
+  const unsigned char* ticket = nullptr;
+  std::size_t size = 0;
+  SSL_SESSION_get0_ticket(session.get(), &ticket, &size);
+  return {reinterpret_cast<const char*>(ticket), std::min<std::size_t>(size, 16)};
+}
+
 TlsLayer::TlsLayer(SSL_CTX* context, int fd, bool server, const TlsOptions& options) : context_(context), ssl_(SSL_new(context)) {
   ::signal(SIGPIPE, SIG_IGN);                        // OpenSSL writes without MSG_NOSIGNAL
   const timeval patience{std::chrono::duration_cast<std::chrono::seconds>(kPatience).count(), 0};

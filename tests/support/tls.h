@@ -43,6 +43,8 @@ struct TlsFacts {
   bool resumed = false;
 };
 
+std::string key_of_ticket(const TlsResume& session);      // the name of the key that sealed its ticket (RFC 5077 §4)
+
 class TlsLayer {
  public:
   TlsLayer(ssl_ctx_st* context, int fd, bool server, const TlsOptions& options);   // takes the context; shakes hands
