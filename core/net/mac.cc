@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/sha.h>
 
 #include <cstdlib>
 #include <memory>
@@ -35,6 +36,13 @@ void hkdf_sha256(std::string_view secret, std::string_view salt, std::string_vie
                                    part(OSSL_KDF_PARAM_SALT, salt), part(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
   // As above: nothing that could go on.
   if (context == nullptr || EVP_KDF_derive(context.get(), out.data(), out.size(), parameters) != 1) std::abort();
+}
+
+std::array<unsigned char, 20> sha1(std::string_view bytes) {
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest;
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) std::abort();
+  return digest;
 }
 
 }  // namespace davenport::net

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/forward.h"
+#include "proxy/server/websocket.h"
 #include "proxy/server/worker.h"
 
 namespace davenport::server {
@@ -279,10 +280,9 @@ void Http2Connection::on_request(Http2Stream& stream, bool ends) {
 void Http2Connection::begin_story(Http2Stream& stream, Looked& looked) {
   std::unique_ptr<Request> request = take_request(worker_, peer_, parsed_, head_.bytes(), clocks_, looked);
   if (request->head.wants_upgrade) {
-    // RFC 8441 §5: no key comes over HTTP/2, and HTTP/1.1 needs one: 16 bytes in base64.
     Peer nobody;
     request->head.fields.remove("sec-websocket-key");
-    request->head.fields.add_copy("Sec-WebSocket-Key", request_id(*request->snapshot, nobody, {}).substr(0, 21) + "A==");
+    request->head.fields.add_copy("Sec-WebSocket-Key", websocket_key(request_id(*request->snapshot, nobody, {})));
   }
   if (const http::Field* const field = request->head.fields.find("priority")) stream.priority = http::read_priority(field->value, {});
   stream.story_is_coming();

@@ -15,6 +15,7 @@
 #include "proxy/server/keep.h"
 #include "proxy/server/passing.h"
 #include "proxy/server/story.h"
+#include "proxy/server/websocket.h"
 
 namespace davenport::server {
 namespace {
@@ -136,6 +137,22 @@ std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const 
   if (!verdict.ok()) return nullptr;
   auto flight = std::make_shared<Flight>(request.key, kNoSlot, *own);
   return keep_beside(worker, request, std::move(flight), head, std::move(verdict), times.response_time);
+}
+
+// Why the answer to a request for another protocol can't be passed on; null: it can.
+const char* fault_of_upgrade(const http::RequestHead& request, const http::ResponseHead& head) {
+  const bool of_http2 = request.major == 2 && request.wants_upgrade;
+  // Over HTTP/2 a 2xx says that the tunnel stands (RFC 8441 §4), which it does not.
+  if (of_http2 && head.status >= 200 && head.status < 300) return "answered a WebSocket's opening without switching protocols";
+  if (head.status != 101) return nullptr;
+  if (!http::list_contains(request.fields.get(http::FieldId::upgrade), head.fields.get(http::FieldId::upgrade))) {
+    return "switched to a protocol that was not asked for";                                                  // RFC 9110 §7.8
+  }
+  std::string scratch;
+  if (of_http2 && trim_ows(head.fields.combined("sec-websocket-accept", scratch)) != websocket_accept(request.fields.get("sec-websocket-key"))) {
+    return "accepted a WebSocket with another Sec-WebSocket-Accept than its key's";                         // RFC 6455 §4.1
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -428,14 +445,11 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   }
   account.origin_time = std::chrono::duration_cast<Micros>(exchange.timings().first_byte - exchange.timings().started);
   account.origin_server = exchange.server();
-  // Over HTTP/2 a 2xx says that the tunnel stands (RFC 8441 §4), which it does not.
-  if (head && request.head.major == 2 && request.head.wants_upgrade && (*head)->status >= 200 && (*head)->status < 300) {
-    exchange.abandon();
-    head = origin::Failure{origin::FailureKind::protocol_error, "answered a WebSocket's opening without switching protocols", false};
-  }
-  if (head && (*head)->status == 101 && !http::list_contains(request.head.fields.get(http::FieldId::upgrade), (*head)->fields.get(http::FieldId::upgrade))) {
-    exchange.abandon();
-    head = origin::Failure{origin::FailureKind::protocol_error, "switched to a protocol that was not asked for", false};   // RFC 9110 §7.8
+  if (head) {
+    if (const char* const fault = fault_of_upgrade(request.head, **head)) {
+      exchange.abandon();
+      head = origin::Failure{origin::FailureKind::protocol_error, fault, false};
+    }
   }
   if (!head && client.gone()) {
     account.status = 499;

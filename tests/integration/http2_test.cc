@@ -406,10 +406,32 @@ TEST_CASE("what is urgent is sent first (RFC 9218 §4.1), in a request's field o
   CHECK(client.await(late).body == large);
 }
 
+TEST_CASE("a WebSocket whose origin does not accept the key is a bad gateway (RFC 6455 §4.1)") {
+  Shop shop;
+  const Proxy proxy(shop.config);
+  const FieldLines switched{{"connection", "upgrade"}, {"upgrade", "websocket"}};
+  Http2Client client(proxy.port());
+  for (const char* accept : {"", "x", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}) {      // none, nonsense, and that of the RFC's example
+    CAPTURE(accept);
+    FieldLines fields = switched;
+    if (*accept != 0) fields.add("sec-websocket-accept", accept);
+    shop.origin.on("GET", "/ws").head(101, fields).tunnel();
+    const Http2Response refused = client.await(client.open({{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "http"}, {":authority", kHost}, {":path", "/ws"}, {"sec-websocket-version", "13"}}, false));
+    CHECK(refused.status == 502);
+  }
+  // Over HTTP/1.1 the key is the client's, and so is the check.
+  shop.origin.on("GET", "/1").head(101, FieldLines(switched).add("sec-websocket-accept", "x")).tunnel();
+  Client old(proxy.port());
+  old.send(request_bytes("GET", "/1", {{"connection", "upgrade"}, {"upgrade", "websocket"}, {"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}}));
+  const RawResponse response = old.read();
+  CHECK(response.status == 101);
+  CHECK(response.field("sec-websocket-accept") == "x");
+}
+
 TEST_CASE("a WebSocket opens by extended CONNECT and runs over HTTP/1.1's upgrade at the origin (RFC 8441)") {
   Shop shop;
   const Proxy proxy(shop.config);
-  shop.origin.on("GET", "/ws").head(101, {{"connection", "upgrade"}, {"upgrade", "websocket"}, {"sec-websocket-accept", "x"}, {"sec-websocket-protocol", "chat"}}).tunnel();
+  shop.origin.on("GET", "/ws").websocket({{"sec-websocket-protocol", "chat"}}).tunnel();
   shop.origin.on("GET", "/no").reply(403, {}, "no");
   shop.origin.on("GET", "/ok").reply(200, {}, "no websocket at all");
   Http2Client client(proxy.port());

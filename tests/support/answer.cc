@@ -1,3 +1,6 @@
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
 #include <string>
 
 #include "support/origin.h"
@@ -69,6 +72,19 @@ Answer& Answer::last_chunk(FieldLines trailers) { return raw("0\r\n" + trailers.
 Answer& Answer::echo() {
   return reply([](const SeenRequest& request) {
     return Reply{200, {{"cache-control", "no-store"}, {"content-type", "message/http"}}, request.raw};
+  });
+}
+
+Answer& Answer::websocket(const FieldLines& fields) {
+  return run([fields](Exchange& exchange) {
+    const std::string text = exchange.request.field("sec-websocket-key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char digest[SHA_DIGEST_LENGTH], accept[64];
+    SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+    EVP_EncodeBlock(accept, digest, sizeof digest);
+    std::string head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ";
+    head.append(reinterpret_cast<const char*>(accept)).append("\r\n");
+    for (const auto& [name, value] : fields) head.append(name).append(": ").append(value).append("\r\n");
+    exchange.wire.socket().send_all(head + "\r\n");
   });
 }
 

@@ -56,6 +56,7 @@ class Answer {
   Answer& chunk(std::string content);
   Answer& last_chunk(FieldLines trailers = {});
   Answer& echo();                                  // 200, no-store; the body is the request as it came
+  Answer& websocket(const FieldLines& fields = {});   // a 101 that accepts the key (RFC 6455 §4.2.2); tunnel() follows
   Answer& tunnel();                                // whatever comes goes back, until the end
   Answer& early();                                 // the steps begin before the request's body is read
   Answer& read_body();                             // … until here

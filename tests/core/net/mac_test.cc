@@ -1,4 +1,4 @@
-// Keys by HKDF, against the vectors of its RFC.
+// Keys by HKDF and digests, against the vectors of their RFCs.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -34,4 +34,8 @@ TEST_CASE("HKDF-SHA256 gives what RFC 5869 §A says") {
     net::hkdf_sha256(row.secret, row.salt, row.info, made);
     CHECK(text(made) == want);
   }
+}
+
+TEST_CASE("SHA-1 gives what RFC 3174 §7.3 says") {
+  CHECK(text(net::sha1("abc")) == bytes("a9993e364706816aba3e25717850c26c9cd0d89d"));
 }
