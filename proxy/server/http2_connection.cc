@@ -239,7 +239,8 @@ void Http2Connection::cancel() {
 
 Http2Stream* Http2Connection::on_head_begins(std::int32_t id) {
   head_.clear();
-  head_refused_ = stories_ >= limits_of_->config->http2.streams;
+  const std::uint32_t most = limits_of_->config->http2.streams;
+  head_refused_ = stories_ >= most || open_ >= most;
   if (head_refused_) {
     worker_.metrics().http2_refused_streams.add();
     return nullptr;

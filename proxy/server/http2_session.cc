@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t kFrameBytes = 16 << 10, kFrameHead = 9;
 constexpr std::size_t kContinuations = 32;         // of one head
+// RFC 9113 §5.1.2: a stream above the limit is reset, where nghttp2 would end the connection once its limit was acknowledged. So
+// the limit that clients are told is kept in on_head_begins(), and nghttp2 has one so far beyond it that only a flood gets there.
+constexpr std::uint32_t kBeyondStreams = 1'000;
+constexpr std::size_t kFirstSetting = kFrameHead;  // in the frame: its identifier (16 bits), its value (32)
 constexpr std::size_t kAcknowledgements = 100;     // that wait to be sent: a client that asks for more does not read
 
 std::string_view text_of(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
@@ -135,7 +139,8 @@ struct Http2Session::Callbacks {
   static ssize_t send(nghttp2_session*, const std::uint8_t* bytes, std::size_t size, int, void* user) {
     Output& out = *self(user).out_;
     if (out.unsent_bytes() >= kMostUnsent) return NGHTTP2_ERR_WOULDBLOCK;
-    out.text(text_of(bytes, size));
+    if (self(user).greeted_) out.text(text_of(bytes, size));
+    else out.text(self(user).greeting(text_of(bytes, size)));
     return static_cast<ssize_t>(size);
   }
 
@@ -213,10 +218,11 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(Http2Connection& connection, const config::Config& config, bool tls) : connection_(connection), tls_(tls) {
+Http2Session::Http2Session(Http2Connection& connection, const config::Config& config, bool tls)
+    : connection_(connection), streams_(config.http2.streams), tls_(tls) {
   nghttp2_session_server_new2(&session_, Callbacks::all(), this, Callbacks::options());
   const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config.http2.streams},
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams_ + kBeyondStreams},     // greeting() has it first
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(config.limits.head.head_bytes)},
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
@@ -227,6 +233,13 @@ Http2Session::Http2Session(Http2Connection& connection, const config::Config& co
 }
 
 Http2Session::~Http2Session() { nghttp2_session_del(session_); }
+
+std::string Http2Session::greeting(std::string_view settings) {
+  greeted_ = true;
+  std::string frame(settings);
+  for (std::size_t i = 0; i < 4; ++i) frame[kFirstSetting + 2 + i] = static_cast<char>(streams_ >> (24 - 8 * i) & 0xff);
+  return frame;
+}
 
 void Http2Session::receive(std::string_view bytes) {
   const ssize_t used = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());

@@ -8,6 +8,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -51,11 +52,14 @@ class Http2Session {
 
  private:
   struct Callbacks;
+  // Our first frame, SETTINGS, with the limit that clients are to keep.
+  std::string greeting(std::string_view settings);
 
   Http2Connection& connection_;
   nghttp2_session* session_ = nullptr;
   Output* out_ = nullptr;                     // of the send() under way
-  bool tls_;
+  std::uint32_t streams_;
+  bool tls_, greeted_ = false;
 };
 
 }  // namespace davenport::server

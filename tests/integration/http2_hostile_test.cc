@@ -278,17 +278,40 @@ TEST_CASE("requests whose streams were reset count until they have ended: no mor
   await_condition("streams are taken again", [&] { return client.get("/well").status == 200; });
 }
 
-TEST_CASE("more streams than were granted end the connection, and their requests (RFC 9113 §5.1.2)") {
+TEST_CASE("streams above what was granted are refused, and the others are answered (RFC 9113 §5.1.2)") {
   const Settings settings{{"http2", "streams = 3"}};
   Target target(settings);
-  Barrier answer{"origin may answer"};
-  target.origin.on("POST", "/wait").await(answer).reply(200, {}, "waited");
+  Barrier answers[2]{Barrier{"origin may answer the first"}, Barrier{"origin may answer the second"}};
+  for (const bool acknowledged : {false, true}) {        // before the client has seen the limit, and after
+    CAPTURE(acknowledged);
+    const std::string path = acknowledged ? "/second" : "/first";
+    target.origin.on("POST", path).await(answers[acknowledged]).reply(200, {}, "waited");
+    Http2Client client(target.proxy->port());
+    if (acknowledged) CHECK(client.get("/well").body == "well");
+    std::vector<std::uint32_t> streams;
+    for (int i = 0; i < 5; ++i) streams.push_back(client.open(but(":path", path), true));
+    for (std::size_t i = 3; i < 5; ++i) CHECK(client.await(streams[i]).code == H2::refused_stream);
+    CHECK(client.peer_setting(3) == 3);
+    answers[acknowledged].open();
+    for (std::size_t i = 0; i < 3; ++i) CHECK(client.await(streams[i]).body == "waited");
+    CHECK(client.get("/well").body == "well");
+    CHECK_FALSE(client.goaway());
+    CHECK(target.origin.requests(path) == 3);
+  }
+}
+
+TEST_CASE("a stored answer that waits for a window counts as a stream") {
+  const Settings settings{{"http2", "streams = 2"}, {"route.cache", "enabled = true"}};
+  Target target(settings);
+  target.origin.on("GET", "/large").reply(200, {{"cache-control", "max-age=60"}}, std::string(100'000, 'x'));
   Http2Client client(target.proxy->port());
-  CHECK(client.get("/well").body == "well");
-  for (int i = 0; i < 5; ++i) client.open(but(":path", "/wait"), true);
-  CHECK(client.await_goaway() == H2::protocol_error);   // nghttp2 takes it for a breach once its SETTINGS were acknowledged
-  await_condition("the requests are given up", [&] { return target.origin.open_connections() <= 1; });
-  answer.open();
+  CHECK(client.get("/large").body.size() == 100'000);
+  client.settings({{4, 0}});                             // no window for any stream
+  const std::uint32_t first = client.request("GET", "/large"), second = client.request("GET", "/large");
+  CHECK(client.await(client.request("GET", "/large")).code == H2::refused_stream);
+  client.reset(first);
+  client.window(second, 100'000);
+  CHECK(client.await(second).body.size() == 100'000);
 }
 
 TEST_CASE("deadlines: a head that does not end, a body that does not come, a connection that asks for nothing") {
