@@ -392,8 +392,8 @@ inline constexpr std::string_view kFingerprinted = "fingerprinted";
 // Does `path` match one of these patterns, or is it fingerprinted where "fingerprinted" stands among them?
 bool matches_path(const std::vector<std::string>& patterns, std::string_view path);
 
-// Does its last segment carry a hash of what is in it, before an extension: app.3f2a9c1b.css, app-3f2a9c1b.js? Eight characters
-// or more, hexadecimal, with letters of one case and digits. What ends like a UUID is none: an id's content may change.
+// Does its last segment carry a hash of what is in it, before an extension, as bundlers write it: app.3f2a9c1b.css, index-BkX3_a9Z.js,
+// chunk-7JQ5K2QX.js (fingerprint.cc)? What might be a word, a version, a date or an id is none.
 bool is_fingerprinted(std::string_view path);
 
 }  // namespace davenport::config

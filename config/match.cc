@@ -1,4 +1,4 @@
-// config/match.cc: which route a request takes, patterns with stars, and what names tell of what they name.
+// config/match.cc: which route a request takes, and patterns with stars.
 #include <algorithm>
 #include <compare>
 
@@ -75,44 +75,6 @@ bool matches_pattern(std::string_view pattern, std::string_view text) {
   }
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
-}
-
-namespace {
-
-constexpr std::size_t kHashCharacters = 8;
-
-bool looks_like_hash(std::string_view text) {
-  if (text.size() < kHashCharacters) return false;
-  bool digit = false, lower_case = false, upper_case = false;
-  for (const char c : text) {
-    const bool is_digit = c >= '0' && c <= '9';
-    const bool is_lower = c >= 'a' && c <= 'f';
-    const bool is_upper = c >= 'A' && c <= 'F';
-    if (!is_digit && !is_lower && !is_upper) return false;
-    digit = digit || is_digit;
-    lower_case = lower_case || is_lower;
-    upper_case = upper_case || is_upper;
-  }
-  return digit && lower_case != upper_case;
-}
-
-// "…-446655440000": what a name ends with, then, is an id, and an id's content may change.
-bool ends_uuid(std::string_view before_hash, std::string_view hash) {
-  return hash.size() == 12 && before_hash.size() >= 6 && before_hash.ends_with('-') && before_hash[before_hash.size() - 6] == '-';
-}
-
-}  // namespace
-
-bool is_fingerprinted(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (name[i] != '.' && name[i] != '-' && name[i] != '_') continue;
-    const std::string_view part = name.substr(start, i - start);
-    if (name[i] == '.' && looks_like_hash(part) && !ends_uuid(name.substr(0, start), part)) return true;
-    start = i + 1;
-  }
-  return false;
 }
 
 bool matches_path(const std::vector<std::string>& patterns, std::string_view path) {
