@@ -242,6 +242,7 @@ struct HeaderRule {
   std::vector<std::string> remove;             // names or patterns; first of the edits
   std::vector<HeaderLine> set, add, defaults;  // in place of what is there; beside it; where nothing is
   std::vector<std::string> allow_origins;      // Access-Control-Allow-Origin for these, with Vary: Origin; "*": for all, without
+  friend bool operator==(const HeaderRule&, const HeaderRule&) = default;
 };
 
 struct Route {

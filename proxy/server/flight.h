@@ -43,6 +43,7 @@ struct FlightHead {
   policy::Coding coding = policy::Coding::identity;
   std::vector<Hash128> tags;
   bool length_known = false;
+  bool old_rules = false;              // made by a configuration that has been replaced meanwhile
   std::uint64_t length = 0;
   http::Fields trailers;               // none of them is stored
 };

@@ -3,7 +3,7 @@
 // Truth   a reference is good only while the store says so: live() (still in the index) and sole() (the only response of its
 //         key, so no choice by Vary is needed). Both are one load of a line that a hit reads anyway.
 // Heads   what a hit formats (status line, Age, Cache-Status) changes once a second: it is kept here with the reference, so that
-//         the second hit of a second copies it. forget_formatted() when something else of it changes (a configuration).
+//         the second hit of a second copies it. clear() when something else of it changes (a configuration).
 //         Forms of a source (stored_response.h) are kept with it, and need be live() alone.
 // Bound   kSlots references of bodies up to kBodyBytes; dead ones are let go at each sweep() (a tick of the worker).
 // Thread  the worker's.
@@ -80,12 +80,6 @@ class HotTable {
     form.served = 0;
     form.formatted.text.clear();
     return raw;
-  }
-  void forget_formatted() {
-    for (Slot& slot : slots_) {
-      slot.formatted.text.clear();
-      for (Form& form : slot.forms) form.formatted.text.clear();
-    }
   }
   // What was displaced is let go: all output that pointed to it was written or holds references of its own.
   void settle() {

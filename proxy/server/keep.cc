@@ -128,6 +128,7 @@ std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& requ
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
   verdict.facts.relabelled = policy::relabels_freshness(request.route->headers, subject, rules);
+  head->old_rules = request.snapshot != worker.snapshot();
   if (head->codable) policy::vary_by_coding(fields);
   head->fields = fields.clone();
   head->verdict = std::move(verdict);
@@ -148,12 +149,14 @@ policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr&
   draft.selector = head.selector;
   draft.head = text;
   draft.facts = head.verdict.facts;
+  if (head.old_rules) draft.facts.has_validator = false;      // a 304 would keep its head
   draft.tags = head.tags;
   draft.position = landing.flight->position();
   draft.codable = head.codable;
   draft.coding = head.codable ? head.coding : policy::Coding::identity;
   const store::PutResult put = worker.shared().store.commit(landing.fill, draft, worker.shared().purge_log, landing.max_variants, &stored);
   if (put != store::PutResult::stored) stored.reset();
+  if (stored && head.old_rules) stored->mark_soft_purged();
   if (stored && worker.tier() != nullptr) worker.tier()->put(stored, draft.position);
   const policy::Storing storing = meaning_of(put);
   count(worker, storing);

@@ -151,6 +151,7 @@ net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& fligh
   if (request.stored && request.purge < policy::PurgeState::validate) wanted.newer_than = request.stored->facts().response_time;
   const store::StoredPtr found = co_await worker.tier()->find(wanted, read_clocks());
   if (!found) co_return false;
+  if (outdated_head(*request.snapshot, *request.route, found->facts())) found->mark_soft_purged();
   const policy::PurgeState purge = found->soft_purged() ? policy::PurgeState::soft : policy::PurgeState::valid;
   const policy::Decision decision =
       policy::decide(request.ask, &found->facts(), purge, false, request.rules(), std::chrono::floor<Seconds>(read_wall_clock()));
@@ -215,7 +216,8 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
 
   const bool part_misses = request.stored && request.stored->facts().partial && !request.ask.partial_suffices;
   std::optional<Completion> completion = plan_completion(request);
-  bool validating = request.stored && !part_misses && request.purge != policy::PurgeState::hard && request.stored->facts().has_validator;
+  bool validating = request.stored && !part_misses && request.purge != policy::PurgeState::hard && request.stored->facts().has_validator &&
+                    !outdated_head(*request.snapshot, *request.route, request.stored->facts());
   int stored_status = 0;
   std::string_view stored_reason;
   http::Fields stored_fields;

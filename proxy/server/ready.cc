@@ -65,7 +65,7 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
     stored->mark_hit();
   } else {
     store::Lookup found = worker.shared().store.find(key, head.fields, rules, worker.text_scratch());
-    if (!found.stored || found.stored->marker()) {
+    if (!found.stored || found.stored->marker() || outdated_head(snapshot, *route, found.stored->facts())) {
       looked.found = std::move(found);
       return false;
     }

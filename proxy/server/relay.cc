@@ -111,6 +111,7 @@ std::optional<purge::Position> invalidate(Worker& worker, const Request& request
 void compare_with_stored(Worker& worker, const Request& request, purge::Position asked_at, const http::ResponseHead& head,
                          const policy::Times& times) {
   if (request.head.method != http::Method::head || !request.stored || request.stored->facts().partial) return;
+  if (outdated_head(*request.snapshot, *request.route, request.stored->facts())) return;      // an update would make it seem new
   if (head.status != 200 && !request.rules().trust_head) return;
   int status = 0;
   std::string_view reason;

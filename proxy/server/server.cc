@@ -86,7 +86,7 @@ class ServerImpl final : public Server {
       for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
       return Error{"a change of " + names + " needs a restart"};
     }
-    const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_);
+    const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_, std::chrono::floor<Seconds>(read_wall_clock()));
     if (!made) return made.error();
     const SnapshotPtr& snapshot = *made;
     if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
@@ -250,7 +250,7 @@ Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::Conf
   }
   auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime, ticket_secret(*config));
   log_lone_tickets(*config);
-  const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets);
+  const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets, std::chrono::floor<Seconds>(read_wall_clock()));
   if (!snapshot) return snapshot.error();
   auto server = std::make_unique<ServerImpl>(main_loop, *snapshot, std::move(tickets), std::move(log));
   if (Result<std::monostate> opened = server->open(); !opened) return opened.error();

@@ -1,9 +1,13 @@
 #include "proxy/server/snapshot.h"
 
+#include <algorithm>
+
 #include "core/http/uri.h"
 
 namespace davenport::server {
 namespace {
+
+constexpr Seconds kReloadTakes{1};        // until all workers have taken it
 
 net::TlsVersion version_of(config::TlsVersion version) {
   return version == config::TlsVersion::v1_3 ? net::TlsVersion::v1_3 : net::TlsVersion::v1_2;
@@ -52,6 +56,27 @@ Result<AllTls> read_tls(const config::Config& config, const net::TicketKeysPtr& 
   return all;
 }
 
+// Whose heads of before `next` are still good.
+std::vector<WallSeconds> heads_since(const config::Config& next, const SnapshotPtr& before, WallSeconds now) {
+  std::vector<WallSeconds> since(next.routes.size(), WallSeconds::min());
+  if (before == nullptr) return since;
+  const std::vector<config::Route>& old = before->config->routes;
+  const auto takes_the_same = [](const config::Route& a, const config::Route& b) { return a.hosts == b.hosts && a.path == b.path; };
+  const auto makes_the_same = [](const config::Route& a, const config::Route& b) {
+    return a.headers == b.headers && a.cache.tags_as == b.cache.tags_as && a.cache.drop_vary == b.cache.drop_vary;
+  };
+  const auto makes_none = [](const config::Route& route) { return route.headers.empty() && route.cache.tags_as.empty() && route.cache.drop_vary.empty(); };
+  // Where requests go other ways, what is stored may have come by any of the old ones.
+  const bool same_ways = std::equal(old.begin(), old.end(), next.routes.begin(), next.routes.end(), takes_the_same);
+  const bool none = std::all_of(old.begin(), old.end(), makes_none) && std::all_of(next.routes.begin(), next.routes.end(), makes_none);
+  const WallSeconds oldest = before->heads_since.empty() ? WallSeconds::min() : *std::max_element(before->heads_since.begin(), before->heads_since.end());
+  for (std::size_t i = 0; i < since.size(); ++i) {
+    if (same_ways && makes_the_same(old[i], next.routes[i])) since[i] = before->heads_since[i];
+    else since[i] = none ? oldest : now + kReloadTakes;
+  }
+  return since;
+}
+
 }  // namespace
 
 Result<std::monostate> check_tls(const config::Config& config) {
@@ -60,7 +85,7 @@ Result<std::monostate> check_tls(const config::Config& config) {
   return std::monostate{};
 }
 
-Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor, const net::TicketKeysPtr& tickets) {
+Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& predecessor, const net::TicketKeysPtr& tickets, WallSeconds now) {
   Result<AllTls> tls = read_tls(*config, tickets);
   if (!tls) return tls.error();
   auto snapshot = std::make_shared<Snapshot>();
@@ -80,6 +105,7 @@ Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& p
     snapshot->background.push_back(std::move(rate));
     snapshot->clusters.push_back(origin::make_cluster(origin, before, tls->origins[at]));
   }
+  snapshot->heads_since = heads_since(*config, predecessor, now);
   snapshot->generation = predecessor == nullptr ? 1 : predecessor->generation + 1;
   snapshot->hit_prefix = "Cache-Status: " + config->cache.name + "; hit; ttl=";
   if (config->routes.size() == 1) {

@@ -539,6 +539,7 @@ void look_up(Worker& worker, Request& request) {
   request.found.reset();
   request.purge = policy::PurgeState::valid;
   if (found.stored) {
+    if (outdated_head(*request.snapshot, *request.route, found.stored->facts())) found.stored->mark_soft_purged();
     const purge::Position position = log.position();
     if (found.stored->checked_at() != position) {
       request.purge = log.check(found.stored->names(), found.stored->checked_at());

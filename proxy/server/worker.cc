@@ -191,7 +191,7 @@ void Worker::adopt(SnapshotPtr snapshot) {
     if (!stays) connections_->forget(before);
   }
   snapshot_ = std::move(snapshot);
-  hot_.forget_formatted();
+  hot_.clear();                                        // what it holds was looked at under the old rules
   wants_.forget();
 }
 

@@ -79,7 +79,7 @@ const std::string& Pair::directory() {
 
 Pair::Pair(const config::ConfigPtr& config)
     : store_(config->cache), sweeper_(log_, store::walk_of(store_)), coder_(store_, config->cache.coding_threads), shared_{store_, log_, sweeper_, coder_, {}, {}, {}, {}, {false}} {
-  worker_ = std::make_unique<server::Worker>(shared_, *server::make_snapshot(config, nullptr, nullptr), nullptr);
+  worker_ = std::make_unique<server::Worker>(shared_, *server::make_snapshot(config, nullptr, nullptr, {}), nullptr);
   worker_->listen(::fcntl(sockets().clients, F_DUPFD_CLOEXEC, 0), 0, config->listeners.front());
 }
 

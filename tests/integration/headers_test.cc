@@ -44,6 +44,45 @@ TEST_CASE("a fingerprinted asset is immutable for browsers on a miss, a hit, a p
   CHECK(proxy.get("/gone.3f2a9c1d.css").field("cache-control") == "max-age=1");   // an error is not
 }
 
+TEST_CASE("after a reload what is stored gets the new rules, behind a visitor and whole, though it has validators") {
+  Origin origin;
+  const auto with_rule = [&](const std::string& more) {
+    ProxyConfig config = config_for(origin).route("path = \"/other\"");
+    return config.add("route.header", "set = { X-Rule = \"other\" }").route("path = \"/a\"").add("route.header", more);
+  };
+  Proxy proxy(with_rule("set = { X-Rule = \"old\" }\nremove = [\"X-Powered-By\"]"));
+  const FieldLines fields{{"cache-control", "max-age=60, stale-while-revalidate=60"}, {"content-type", "text/css"}, {"etag", "\"1\""}, {"x-powered-by", "p"}};
+  origin.on("GET", "/a").reply(200, fields, std::string(2'000, 'a'));
+  origin.on("GET", "/other").reply(200, fields, "o");
+  const FieldLines gzip{{"accept-encoding", "gzip"}};
+  CHECK(proxy.get("/a", gzip).field("x-rule") == "old");
+  for (int i = 0; i < 3; ++i) CHECK(is_hit(proxy.get("/a", gzip)));      // hot, in a coded form
+  CHECK(proxy.get("/other").field("x-rule") == "other");
+  proxy.write_config(with_rule("set = { X-Rule = \"new\" }"));
+  proxy.reload();
+  const RawResponse first = proxy.get("/a", gzip);
+  CHECK(is_hit(first));
+  CHECK(first.field("x-rule") == "old");
+  CHECK(cache_status(first).get("detail") == "purged_soft");
+  await_condition("the new rules", [&] { return proxy.get("/a", gzip).field("x-rule") == "new"; });
+  CHECK(proxy.get("/a").field("x-powered-by") == "p");                   // what the old rules took away
+  CHECK_FALSE(origin.last_request("/a").fields.has("if-none-match"));
+  CHECK(is_hit(proxy.get("/other")));
+  CHECK(origin.requests("/other") == 1);                                 // its rules are what they were
+}
+
+TEST_CASE("a reload with the same rules asks for nothing anew") {
+  Origin origin;
+  ProxyConfig config = config_for(origin).add("route.header", "set = { X-Rule = \"same\" }");
+  Proxy proxy(config);
+  origin.on("GET", "/a").reply(200, kFresh, "a");
+  proxy.get("/a");
+  proxy.write_config(ProxyConfig(config).add("limits", "idle_timeout = \"50s\""));
+  proxy.reload();
+  for (int i = 0; i < 3; ++i) CHECK(is_hit(proxy.get("/a")));
+  CHECK(origin.requests("/a") == 1);
+}
+
 TEST_CASE("what is obeyed rules this cache too") {
   Origin origin;
   ProxyConfig config = config_for(origin);
