@@ -290,6 +290,7 @@ struct Purge {
   std::vector<Network> purge_from;             // PURGE on the traffic listeners; empty and no token: off
   std::string token;                           // PURGE on the traffic listeners with this bearer token; "" none
   std::vector<Webhook> webhooks;
+  std::string webhook_state;                   // the file for what webhooks have not taken at an orderly end; "": it is not sent
 };
 
 struct Admin {

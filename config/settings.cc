@@ -90,6 +90,10 @@ constexpr Setting<Config> kFile[] = {
     {"purge.token", at<Config, &Config::purge, &Purge::token>,
      "A bearer token with which PURGE is taken from anywhere.",
      {.form = Form::secret, .example = "/etc/davenport/purge.token"}},
+    {"purge.webhook_state", at<Config, &Config::purge, &Purge::webhook_state>,
+     "A file for the purges that webhooks have not taken when the process ends in order: the next one sends them first. Empty: they are "
+     "not sent.",
+     {.form = Form::file, .reload = Reload::restart, .example = R"("/var/lib/davenport/webhooks.json")"}},
 
     {"admin.enabled", at<Config, &Config::admin, &Admin::enabled>,
      "Serve the admin interface: health, metrics, explain, purges.", {.reload = Reload::restart}},

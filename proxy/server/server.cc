@@ -58,6 +58,7 @@ class ServerImpl final : public Server {
   Result<std::monostate> open() {
     const config::Config& config = *snapshot_->config;
     if (Result<std::monostate> adopted = webhooks_.adopt(config.purge.webhooks); !adopted) return adopted;
+    webhooks_.restore(config.purge.webhook_state);
     for (std::uint32_t i = 0; i < config.workers; ++i) {
       workers_.push_back(std::make_unique<Worker>(shared_, snapshot_, access_log_ ? access_log_->make_ring() : nullptr));
     }

@@ -13,6 +13,7 @@
 #include "core/net/tls.h"
 #include "proxy/origin/connections.h"
 #include "proxy/origin/exchange.h"
+#include "proxy/server/webhook_state.h"
 #include "proxy/server/webhook_text.h"
 
 namespace davenport::server {
@@ -71,6 +72,8 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
       hook->cluster = origin::make_cluster(*origin, nullptr, tls);
       hooks.push_back(std::move(hook));
     }
+    std::erase_if(every_, [](const std::weak_ptr<Hook>& each) { return each.expired(); });
+    every_.insert(every_.end(), hooks.begin(), hooks.end());
     hooks_ = std::move(hooks);
     any_.store(!hooks_.empty(), std::memory_order_relaxed);
     return std::monostate{};
@@ -78,12 +81,36 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
 
   void send(const purge::Request& purge) {
     if (!any_.load(std::memory_order_relaxed)) return;
-    loop_.post([self = shared_from_this(), purge] { self->queue(purge); });
+    loop_.post([self = shared_from_this(), purge] {
+      for (const std::shared_ptr<Hook>& hook : self->hooks_) self->queue(hook, purge);
+    });
+  }
+
+  void restore(const std::string& path) {
+    state_path_ = path;
+    if (path.empty()) return;
+    const Result<std::vector<WaitingPurge>> taken = take_webhook_state(path);
+    if (!taken) {
+      log_error("webhooks: {}", taken.error().message);
+      return;
+    }
+    if (!taken->empty()) log_info("webhooks: {} request(s) of before the restart are sent now", taken->size());
+    loop_.post([self = shared_from_this(), left = *taken] {
+      for (const WaitingPurge& each : left) self->queue_again(each);
+    });
   }
 
   void stop() {
     stopping_ = true;
-    if (const WebhookStats now = stats(); now.waiting > 0) log_warning("{} webhook request(s) were still waiting and are not sent", now.waiting);
+    const std::uint64_t count = stats().waiting;
+    if (count == 0) return;
+    if (state_path_.empty()) {
+      log_warning("{} webhook request(s) were still waiting and are not sent", count);
+    } else if (const Result<std::monostate> saved = save_webhook_state(state_path_, waiting()); !saved) {
+      log_error("{} webhook request(s) were still waiting and are not sent: {}", count, saved.error().message);
+    } else {
+      log_info("{} webhook request(s) wait in {} for the next start", count, state_path_);
+    }
   }
 
   WebhookStats stats() const {
@@ -92,20 +119,41 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
-  void queue(const purge::Request& purge) {
+  void queue(const std::shared_ptr<Hook>& hook, const purge::Request& purge) {
     if (stopping_) return;
-    for (const std::shared_ptr<Hook>& hook : hooks_) {
-      for (WebhookCall& call : webhook_calls(hook->settings, purge)) {
-        if (hook->waiting.size() >= hook->settings.queue) {
-          ++dropped_;
-          log_warning("webhook {}: its queue is full; a purge is not sent on", hook->settings.url);
-          continue;
-        }
-        hook->waiting.push_back(std::move(call));
-        ++waiting_;
+    for (WebhookCall& call : webhook_calls(hook->settings, purge)) {
+      if (hook->waiting.size() >= hook->settings.queue) {
+        ++dropped_;
+        log_warning("webhook {}: its queue is full; a purge is not sent on", hook->settings.url);
+        continue;
       }
-      if (!hook->under_way && !hook->waiting.empty()) net::spawn(work(shared_from_this(), hook));
+      hook->waiting.push_back(std::move(call));
+      ++waiting_;
     }
+    if (!hook->under_way && !hook->waiting.empty()) net::spawn(work(shared_from_this(), hook));
+  }
+
+  void queue_again(const WaitingPurge& left) {
+    const auto hook = std::find_if(hooks_.begin(), hooks_.end(), [&](const auto& each) { return webhook_name(each->settings) == left.hook; });
+    if (hook != hooks_.end()) return queue(*hook, left.purge);
+    ++dropped_;
+    log_warning("webhook {}: there is none any more; a purge of before the restart is not sent on", left.hook);
+  }
+
+  // The first of each may be under way: a purge may be sent twice, but not be forgotten. Webhooks of before a reload, too.
+  std::vector<WaitingPurge> waiting() const {
+    std::vector<WaitingPurge> all;
+    for (const std::weak_ptr<Hook>& each : every_) {
+      const std::shared_ptr<Hook> hook = each.lock();
+      if (hook == nullptr) continue;
+      for (const WebhookCall& call : hook->waiting) {
+        purge::Request purge;
+        purge.targets = call.targets;
+        purge.soft = call.soft;
+        all.push_back({webhook_name(hook->settings), std::move(purge)});
+      }
+    }
+    return all;
   }
 
   static net::Task<void> work(std::shared_ptr<Impl> self, std::shared_ptr<Hook> hook) {
@@ -181,6 +229,8 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
   net::Loop& loop_;
   origin::Connections connections_;
   std::vector<std::shared_ptr<Hook>> hooks_;
+  std::vector<std::weak_ptr<Hook>> every_;           // those of before a reload too, while something waits for them
+  std::string state_path_;
   std::atomic<bool> any_{false};
   bool stopping_ = false;
   std::atomic<std::uint64_t> sent_{0}, retried_{0}, failed_{0}, dropped_{0}, waiting_{0};
@@ -190,6 +240,7 @@ Webhooks::Webhooks(net::Loop& loop) : impl_(std::make_shared<Impl>(loop)) {}
 Webhooks::~Webhooks() { impl_->stop(); }
 Result<std::monostate> Webhooks::adopt(const std::vector<config::Webhook>& settings) { return impl_->adopt(settings); }
 void Webhooks::send(const purge::Request& purge) { impl_->send(purge); }
+void Webhooks::restore(const std::string& path) { impl_->restore(path); }
 WebhookStats Webhooks::stats() const { return impl_->stats(); }
 
 }  // namespace davenport::server

@@ -2,6 +2,7 @@
 // again with growing pauses while it is out of reach or says 5xx, 408 or 429. Each end is a line of the log and a counter.
 // Bound   config.h Webhook::queue purges wait for each; more are dropped, and counted.
 // Reload  what waits for a webhook is still sent as it was configured then.
+// Restart what waits at the end is sent by the next process, where there is a file for it (webhook_state.h), as that one's webhooks are.
 // Thread  send() and stats() any; all else the main loop's, where requests are made.
 #pragma once
 #include <cstdint>
@@ -22,12 +23,15 @@ struct WebhookStats {
 class Webhooks {
  public:
   explicit Webhooks(net::Loop& loop);
-  ~Webhooks();                                       // what waits is not sent any more
+  ~Webhooks();                                       // what waits is not sent any more, or later: see restore()
   Webhooks(const Webhooks&) = delete;
   Webhooks& operator=(const Webhooks&) = delete;
 
   // An error where TLS can't be set up; the webhooks are then those of before.
   Result<std::monostate> adopt(const std::vector<config::Webhook>& settings);
+  // Once, after the first adopt(): takes what an earlier process has left in that file, and will leave there what waits at the end.
+  // "": no file.
+  void restore(const std::string& path);
   void send(const purge::Request& purge);
   WebhookStats stats() const;
 

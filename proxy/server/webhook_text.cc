@@ -16,16 +16,6 @@ using purge::Kind;
 
 enum class Place : std::uint8_t { url, field, body };
 
-std::string_view name_of(Kind kind) {
-  switch (kind) {
-    case Kind::url: return "url";
-    case Kind::tag: return "tag";
-    case Kind::prefix: return "prefix";
-    case Kind::all: return "all";
-  }
-  __builtin_unreachable();
-}
-
 // What one request speaks of.
 struct Names {
   std::string_view url, tag, prefix;                   // of one target; resources for url and prefix
@@ -160,6 +150,7 @@ WebhookCall call_of(const config::Webhook& hook, const Names& names, bool soft) 
   const auto parts = http::parse_http_uri(std::string_view(hook.url).substr(0, hook.url.find('{')));
   const std::size_t authority_end = std::min(hook.url.find_first_of("/?{", hook.url.find("://") + 3), hook.url.size());
   WebhookCall call;
+  call.soft = soft;
   call.target = fill(std::string_view(hook.url).substr(authority_end), Place::url);
   if (!call.target.starts_with('/')) call.target.insert(0, "/");
   call.body = fill(hook.body, Place::body);
@@ -176,13 +167,23 @@ WebhookCall call_of(const config::Webhook& hook, const Names& names, bool soft) 
 
 }  // namespace
 
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::url: return "url";
+    case Kind::tag: return "tag";
+    case Kind::prefix: return "prefix";
+    case Kind::all: return "all";
+  }
+  __builtin_unreachable();
+}
+
 std::vector<WebhookCall> webhook_calls(const config::Webhook& hook, const purge::Request& purge) {
   const Spoken spoken(hook);
   std::vector<WebhookCall> calls;
   Names together;
-  bool any_together = false;
+  std::vector<purge::Target> targets;            // of `together`
   for (const purge::Target& target : purge.targets) {
-    const bool wanted = std::find(hook.kinds.begin(), hook.kinds.end(), name_of(target.kind)) != hook.kinds.end();
+    const bool wanted = std::find(hook.kinds.begin(), hook.kinds.end(), kind_name(target.kind)) != hook.kinds.end();
     if (!wanted || !spoken.speaks_of(target.kind)) continue;
     if (spoken.one_by_one(target.kind)) {
       Names one;
@@ -190,14 +191,18 @@ std::vector<WebhookCall> webhook_calls(const config::Webhook& hook, const purge:
       if (target.kind == Kind::tag) one.tag = target.name, one.tags = {target.name};
       if (target.kind == Kind::prefix) one.prefix = target.name, one.prefixes = {https(target.name)};
       calls.push_back(call_of(hook, one, purge.soft));
+      calls.back().targets.push_back(target);
       continue;
     }
-    any_together = true;
+    targets.push_back(target);
     if (target.kind == Kind::url) together.urls.push_back(https(target.name));
     if (target.kind == Kind::tag) together.tags.push_back(target.name);
     if (target.kind == Kind::prefix) together.prefixes.push_back(https(target.name));
   }
-  if (any_together) calls.push_back(call_of(hook, together, purge.soft));
+  if (!targets.empty()) {
+    calls.push_back(call_of(hook, together, purge.soft));
+    calls.back().targets = std::move(targets);
+  }
   return calls;
 }
 

@@ -19,10 +19,14 @@
 
 namespace davenport::server {
 
+std::string_view kind_name(purge::Kind kind);      // "url", "tag", "prefix", "all": as Webhook::kinds has them
+
 struct WebhookCall {
   std::string target;            // origin-form
   http::Fields fields;           // Host, those of the webhook, Content-Type where there is none
   std::string body;
+  std::vector<purge::Target> targets;      // what it speaks of: another purge of these alone, soft or not, makes the same call
+  bool soft = false;
 };
 std::vector<WebhookCall> webhook_calls(const config::Webhook& hook, const purge::Request& purge);
 

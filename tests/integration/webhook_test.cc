@@ -1,6 +1,8 @@
 // Tags under the name that the CDN in front reads, and purges sent on to it.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "support/cache_status.h"
 #include "support/origin.h"
 #include "support/proxy.h"
@@ -88,6 +90,41 @@ TEST_CASE("a queue that is full drops, and a proxy that ends does not wait for a
   proxy.await_metric("purge_webhook_requests", 2, {{"outcome", "dropped"}});
   CHECK(proxy.metric("purge_webhook_waiting") == 2);
   CHECK(proxy.terminate() == 0);
+  cdn.forgive();
+}
+
+TEST_CASE("what a CDN has not taken at the end is sent after a restart, in order, and once") {
+  Origin origin, cdn;
+  TempDir dir;
+  cdn.on("POST", "/p/a").never();
+  const std::string state = dir.path() + "/webhooks.json";
+  const std::string config = with_webhook(origin, cdn, "/p/{tag}", "headers = { X-Soft = \"{soft}\" }\n[purge]\nwebhook_state = \"" + state + "\"");
+  {
+    Proxy proxy(config);
+    CHECK(proxy.purge(R"({"tags": ["a", "b"], "soft": true})").status == 200);
+    CHECK(proxy.purge(R"({"tags": ["c"]})").status == 200);
+    cdn.await_requests("/p/a", 1);
+    CHECK(proxy.metric("purge_webhook_waiting") == 3);
+    CHECK(proxy.terminate() == 0);
+  }
+  REQUIRE(std::filesystem::exists(state));
+  cdn.on("POST", "/p/*").reply(200);
+  cdn.on("POST", "/p/a").reply(200);
+  {
+    Proxy proxy(config);
+    proxy.await_metric("purge_webhook_requests", 3, {{"outcome", "sent"}});
+    CHECK(proxy.metric("purge_webhook_waiting") == 0);
+    CHECK_FALSE(std::filesystem::exists(state));
+    CHECK(proxy.terminate() == 0);
+  }
+  CHECK_FALSE(std::filesystem::exists(state));
+  std::vector<std::string> order;
+  for (const SeenRequest& request : cdn.all_requests()) order.push_back(request.target + " " + request.field("x-soft"));
+  CHECK(order == std::vector<std::string>{"/p/a true", "/p/a true", "/p/b true", "/p/c false"});
+  write_file(state, "{");
+  Proxy proxy(config);                                 // a file that it does not understand it leaves alone
+  proxy.await_log("webhooks.json");
+  CHECK(std::filesystem::exists(state));
   cdn.forgive();
 }
 
