@@ -5,6 +5,9 @@
 
 #include "core/base/hash.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace davenport {
 namespace {
 
@@ -19,6 +22,15 @@ TEST_CASE("a hash depends on every byte, the length and the seed, and on nothing
     std::string changed = text;
     changed[i] = static_cast<char>(changed[i] ^ 1);
     CHECK(!(hash128(changed, 1) == hash128(text, 1)));
+  }
+}
+
+TEST_CASE("short and long, it is XXH3: instances of other machines read it") {
+  std::string bytes;
+  for (std::size_t i = 0; i < 5'000; ++i) bytes.push_back(static_cast<char>(i * 7));
+  for (std::size_t size = 0; size < bytes.size(); size += 1 + size / 16) {
+    CAPTURE(size);
+    CHECK(hash64(std::string_view(bytes).substr(0, size), 42) == XXH3_64bits_withSeed(bytes.data(), size, 42));
   }
 }
 
