@@ -6,8 +6,8 @@ tier on and off. A real cluster of three masters; everything is started on free 
     python3 bench/redis.py --build build --rounds 9
     python3 bench/redis.py --build build --only 1k --profile  # callgrind: instructions by function, beside the measured ones
 
-One instance fetches the objects from an origin and writes them to Redis. Another one, with one worker and a memory that holds a quarter of
-them, is asked for each of them once, by 64 connections; its metrics must say that each was found in Redis. The bare loop (redis_floor.cc:
+One instance fetches the objects from an origin and writes them to Redis. Another one, with one worker and a memory that holds half of a
+round's, is asked for each of them once, by 64 connections; its metrics must say that each was found in Redis. The bare loop (redis_floor.cc:
 hiredis' asynchronous API on libevent) GETs the same records of the same nodes, 64 at a time: it has no client. "Less a hit in memory" is
 what the tier itself adds: without what the same instance takes for one hot object of that size. All take turns; proxy and loop run on
 core 0, Redis and the client on core 1. CPU is that of all threads, user and kernel; a ratio is the median of the rounds' own.
@@ -167,7 +167,7 @@ def from_redis(run, size, rounds, profile):
     count = SIZES[size] // (10 if profile else 1)
     # Patient, so that a busy machine costs no answer.
     redis = run.cluster.toml() + f'prefix = "{size}:"\ncommand_timeout = "30s"\nbudget = "10s"\n'
-    memory_mib = max(32, count * rounds * (int(size[:-1]) + 1) // 4096)
+    memory_mib = max(8, count * (int(size[:-1]) + 1) // 2048)
     path, found = f"/hit/{size}/{{}}", []
     with contextlib.ExitStack() as stack:
         filler = Instance(run, 1024, redis + 'pending_writes = "256MiB"\n').start()
@@ -182,7 +182,7 @@ def from_redis(run, size, rounds, profile):
         before = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file=/tmp/callgrind.{size}"] if profile else []
         proxy = Instance(run, memory_mib, redis, before).start()
         stack.callback(proxy.stop)
-        proxy.ask(path, count, count, 0)             # memory is filled, connections are made
+        proxy.ask(path, count, count, 0)             # memory is full from here on, connections are made
         proxy.ask(f"/hit/{size}/hot", 1, 1)
         asked = int(peers.fetch(run.origin_port, "/count")[2])
         for number in range(1, rounds + 1):
