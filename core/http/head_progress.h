@@ -1,7 +1,8 @@
-// core/http/head_progress.h: what the two head parsers do alike: go on where the last call ended, and read a version.
+// core/http/head_progress.h: what the two head parsers do alike: go on where the last call ended, read a version and the fields.
 #pragma once
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "core/http/bytes.h"
@@ -57,6 +58,51 @@ inline LineState read_version(const char*& p, const char* end, std::uint8_t& min
   }
   minor = start[7] == '0' ? 0 : 1;
   return LineState::field;
+}
+
+// One call of a parser. `first`: as for follow(). advance(seen) goes on from at.line over what the limit lets it see.
+template <class Head, class Advance>
+ParseResult parse_head(HeadProgress& at, std::string_view bytes, std::size_t limit, Head& head, const std::string_view& first, Advance advance) {
+  if (at.base != nullptr && !follow(at, bytes, head, first)) at = {};
+  if (at.base == nullptr) head.clear();
+  if (bytes.empty()) return {};
+  at.base = bytes.data();
+  const std::string_view seen = bytes.substr(0, limit);
+  if (await_line(at, seen, limit)) return {};
+  ParseResult result = advance(seen);
+  if (result.state == ParseState::need_more && seen.size() >= limit) result = {ParseState::error, 0, ParseFault::head_too_large};
+  if (result.state != ParseState::need_more) at = {};
+  return result;
+}
+
+inline ParseResult failed_head(ParseFault why) { return {ParseState::error, 0, why}; }
+
+// The line that begins at `line` is not complete.
+inline ParseResult pause_head(HeadProgress& at, std::string_view bytes, const char* line) {
+  at.line = static_cast<std::uint32_t>(line - bytes.data());
+  at.looked = static_cast<std::uint32_t>(bytes.size() - 1);      // the next call judges the last byte, which may be a CR
+  return {};
+}
+
+// The fields from p on, and the empty line; p moves behind it. Lines whose id is in `checked` are shown to check(field) first. Anything
+// but `done` is the call's result.
+template <class Head, class Check>
+ParseResult read_fields(HeadProgress& at, std::string_view bytes, const char*& p, std::size_t most, Head& head, std::uint64_t checked, Check check) {
+  const char* const end = bytes.data() + bytes.size();
+  Field field;
+  ParseFault fault{};
+  while (true) {
+    const char* const line = p;
+    const LineState state = read_field_line(p, end, field, fault);
+    if (state == LineState::need_more) return pause_head(at, bytes, line);
+    if (state == LineState::fault) return failed_head(fault);
+    if (state == LineState::end_of_head) return {ParseState::done, static_cast<std::size_t>(p - bytes.data()), {}};
+    if (head.fields.size() >= most) return failed_head(ParseFault::too_many_fields);
+    if ((field_bit(field.id) & checked) != 0) {
+      if (const std::optional<ParseFault> wrong = check(field)) return failed_head(*wrong);
+    }
+    head.fields.add(field.id, field.name, field.value);
+  }
 }
 
 }  // namespace davenport::http::detail

@@ -159,18 +159,8 @@ std::optional<ParseFault> finish(RequestHead& head, const ConnectionFacts& facts
 }  // namespace
 
 ParseResult RequestParser::parse(std::string_view bytes, RequestHead& head) {
-  if (at_.base != nullptr && !detail::follow(at_, bytes, head, head.method_name)) at_ = {};
-  if (at_.base == nullptr) head.clear();
-  if (bytes.empty()) return {};
-  at_.base = bytes.data();
-  const std::string_view seen = bytes.substr(0, limits_->head_bytes);
-  if (detail::await_line(at_, seen, limits_->head_bytes)) return {};
-  ParseResult result = advance(seen, head);
-  if (result.state == ParseState::need_more && seen.size() >= limits_->head_bytes) {
-    result = {ParseState::error, 0, ParseFault::head_too_large};
-  }
-  if (result.state != ParseState::need_more) reset();
-  return result;
+  return detail::parse_head(at_, bytes, limits_->head_bytes, head, head.method_name,
+                            [&](std::string_view seen) { return advance(seen, head); });
 }
 
 ParseResult RequestParser::advance(std::string_view bytes, RequestHead& head) {
@@ -178,46 +168,29 @@ ParseResult RequestParser::advance(std::string_view bytes, RequestHead& head) {
   const char* const end = base + bytes.size();
   const char* p = base + at_.line;
   ParseFault fault{};
-  const auto error = [](ParseFault why) { return ParseResult{ParseState::error, 0, why}; };
-  const auto pause = [&](const char* line) {
-    at_.line = static_cast<std::uint32_t>(line - base);
-    // The next call judges the last byte, which may be a CR.
-    at_.looked = static_cast<std::uint32_t>(end - base - 1);
-    return ParseResult{};
-  };
 
   if (!at_.in_fields) {
     while (p != end && (*p == '\r' || *p == '\n')) {
       const char* const line = p;
-      if (*p == '\n') return error(ParseFault::bare_lf);
+      if (*p == '\n') return detail::failed_head(ParseFault::bare_lf);
       const LineState state = detail::read_line_end(p, end, fault);
-      if (state == LineState::need_more) return pause(line);
-      if (state == LineState::fault) return error(fault);
-      if (++at_.empty_lines > kEmptyLines) return error(ParseFault::bad_request_line);
+      if (state == LineState::need_more) return detail::pause_head(at_, bytes, line);
+      if (state == LineState::fault) return detail::failed_head(fault);
+      if (++at_.empty_lines > kEmptyLines) return detail::failed_head(ParseFault::bad_request_line);
     }
     const char* const line = p;
     const LineState state = read_request_line(p, end, limits_->target_bytes, head, fault);
-    if (state == LineState::need_more) return pause(line);
-    if (state == LineState::fault) return error(fault);
+    if (state == LineState::need_more) return detail::pause_head(at_, bytes, line);
+    if (state == LineState::fault) return detail::failed_head(fault);
     at_.start = static_cast<std::uint32_t>(line - base);
     at_.in_fields = true;
   }
 
-  Field field;
-  while (true) {
-    const char* const line = p;
-    const LineState state = detail::read_field_line(p, end, field, fault);
-    if (state == LineState::need_more) return pause(line);
-    if (state == LineState::fault) return error(fault);
-    if (state == LineState::end_of_head) break;
-    if (head.fields.size() >= limits_->field_count) return error(ParseFault::too_many_fields);
-    if (field_bit(field.id) & kChecked) {
-      if (const auto wrong = check_line(field, head, at_.facts)) return error(*wrong);
-    }
-    head.fields.add(field.id, field.name, field.value);
-  }
-  if (const auto wrong = finish(head, at_.facts)) return error(*wrong);
-  return {ParseState::done, static_cast<std::size_t>(p - base), {}};
+  const ParseResult result = detail::read_fields(at_, bytes, p, limits_->field_count, head, kChecked,
+                                                 [&](const Field& field) { return check_line(field, head, at_.facts); });
+  if (result.state != ParseState::done) return result;
+  if (const auto wrong = finish(head, at_.facts)) return detail::failed_head(*wrong);
+  return result;
 }
 
 }  // namespace davenport::http

@@ -13,6 +13,9 @@ namespace {
 using detail::fault_of_byte;
 using detail::LineState;
 
+constexpr std::uint64_t kChecked = field_bit(FieldId::content_length) | field_bit(FieldId::transfer_encoding) |
+                                   field_bit(FieldId::connection);
+
 LineState failed(ParseFault& out, ParseFault fault) {
   out = fault;
   return LineState::fault;
@@ -87,58 +90,28 @@ std::optional<ParseFault> finish(ResponseHead& head, Method request_method, cons
 }  // namespace
 
 ParseResult ResponseParser::parse(std::string_view bytes, Method request_method, ResponseHead& head) {
-  if (at_.base != nullptr && !detail::follow(at_, bytes, head, head.reason)) at_ = {};
-  if (at_.base == nullptr) head.clear();
-  if (bytes.empty()) return {};
-  at_.base = bytes.data();
-  const std::string_view seen = bytes.substr(0, limits_->head_bytes);
-  if (detail::await_line(at_, seen, limits_->head_bytes)) return {};
-  ParseResult result = advance(seen, request_method, head);
-  if (result.state == ParseState::need_more && seen.size() >= limits_->head_bytes) {
-    result = {ParseState::error, 0, ParseFault::head_too_large};
-  }
-  if (result.state != ParseState::need_more) reset();
-  return result;
+  return detail::parse_head(at_, bytes, limits_->head_bytes, head, head.reason,
+                            [&](std::string_view seen) { return advance(seen, request_method, head); });
 }
 
 ParseResult ResponseParser::advance(std::string_view bytes, Method request_method, ResponseHead& head) {
   const char* const base = bytes.data();
-  const char* const end = base + bytes.size();
   const char* p = base + at_.line;
-  ParseFault fault{};
-  const auto error = [](ParseFault why) { return ParseResult{ParseState::error, 0, why}; };
-  const auto pause = [&](const char* line) {
-    at_.line = static_cast<std::uint32_t>(line - base);
-    // The next call judges the last byte, which may be a CR.
-    at_.looked = static_cast<std::uint32_t>(end - base - 1);
-    return ParseResult{};
-  };
 
   if (!at_.in_fields) {
-    const LineState state = read_status_line(p, end, head, fault);
-    if (state == LineState::need_more) return pause(base);
-    if (state == LineState::fault) return error(fault);
+    ParseFault fault{};
+    const LineState state = read_status_line(p, base + bytes.size(), head, fault);
+    if (state == LineState::need_more) return detail::pause_head(at_, bytes, base);
+    if (state == LineState::fault) return detail::failed_head(fault);
     at_.start = static_cast<std::uint32_t>(head.reason.data() - base);
     at_.in_fields = true;
   }
 
-  constexpr std::uint64_t kChecked = field_bit(FieldId::content_length) | field_bit(FieldId::transfer_encoding) |
-                                     field_bit(FieldId::connection);
-  Field field;
-  while (true) {
-    const char* const line = p;
-    const LineState state = detail::read_field_line(p, end, field, fault);
-    if (state == LineState::need_more) return pause(line);
-    if (state == LineState::fault) return error(fault);
-    if (state == LineState::end_of_head) break;
-    if (head.fields.size() >= limits_->field_count) return error(ParseFault::too_many_fields);
-    if (field_bit(field.id) & kChecked) {
-      if (const auto wrong = check_line(field, head, at_.facts)) return error(*wrong);
-    }
-    head.fields.add(field.id, field.name, field.value);
-  }
-  if (const auto wrong = finish(head, request_method, at_.facts)) return error(*wrong);
-  return {ParseState::done, static_cast<std::size_t>(p - base), {}};
+  const ParseResult result = detail::read_fields(at_, bytes, p, limits_->field_count, head, kChecked,
+                                                 [&](const Field& field) { return check_line(field, head, at_.facts); });
+  if (result.state != ParseState::done) return result;
+  if (const auto wrong = finish(head, request_method, at_.facts)) return detail::failed_head(*wrong);
+  return result;
 }
 
 }  // namespace davenport::http
