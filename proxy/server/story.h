@@ -4,7 +4,7 @@
 //        │───── PURGE ─▶ purge.h
 //        │───── must pass ─▶ relay() (relay.h)
 //        └───── look_up() ─▶ serve │ serve and refresh behind │ 504
-//                    └──▶ join a flight ─▶ lead() (lead.h) or wait ─▶ serve, stream, error, or go alone
+//                    └──▶ join a flight ─▶ lead() (lead.h) or not ─▶ follow() (follow.h): serve, stream, error, or go alone
 //
 // Thread  the worker's. The connection outlives the story; the request belongs to it.
 #pragma once
