@@ -261,8 +261,8 @@ class Fleet:
             self.clients.wait()
         for each in self.instances:
             status = each.close()
-            if status != 0:
-                self.problems.append("instance %s ended with %d: %s" % (each.name, status, each.said()[-2000:]))
+            if status != 0 or any(sign in each.said() for sign in load.SIGNS):
+                self.problems.append("instance %s ended with %d: %s" % (each.name, status, each.said()[-4000:]))
         self.origin.kill()
         self.origin.join()
 

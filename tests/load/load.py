@@ -31,6 +31,7 @@ import urllib.request
 
 KIB = 1024
 CONSTANT = 40 << 20                 # of the process beside the store: code, buffers of workers and 500 connections
+SIGNS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "ERROR: LeakSanitizer", "runtime error:", "terminate called")   # in a log
 GRACE = 1.5                         # seconds after an origin's death or revival in which its 5xx may still arrive
 
 
@@ -292,7 +293,7 @@ class Run:
             print("store at most %.1f of %d MiB, resident at most %d MiB (bound %d), %d descriptors left"
                   % (self.most_used / (1 << 20), budget >> 20, self.most_resident >> 20, bound >> 20, left))
         text = self.text_of_log()
-        for sign in ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "ERROR: LeakSanitizer", "runtime error:", "terminate called"):
+        for sign in SIGNS:
             if sign in text:
                 self.problems.append("the log says " + text[text.find(sign):][:4000])
 
