@@ -170,8 +170,9 @@ def from_redis(run, size, rounds, profile):
     memory_mib = max(8, count * (int(size[:-1]) + 1) // 2048)
     path, found = f"/hit/{size}/{{}}", []
     with contextlib.ExitStack() as stack:
-        filler = Instance(run, 1024, redis + 'pending_writes = "256MiB"\n').start()
+        filler = Instance(run, 1024, redis + 'pending_writes = "256MiB"\n')
         stack.callback(filler.stop)
+        filler.start()
         written = filler.metric("davenport_redis_writes_total", 'result="written"')
         for first in range(0, count * (rounds + 1), 500):
             filler.ask(path, 500, 500, first)
@@ -180,8 +181,9 @@ def from_redis(run, size, rounds, profile):
         if len(records) < count * (rounds + 1):
             raise SystemExit(f"{len(records)} records in Redis where {count * (rounds + 1)} were written")
         before = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file=/tmp/callgrind.{size}"] if profile else []
-        proxy = Instance(run, memory_mib, redis, before).start()
+        proxy = Instance(run, memory_mib, redis, before)
         stack.callback(proxy.stop)
+        proxy.start()
         proxy.ask(path, count, count, 0)             # memory is full from here on, connections are made
         proxy.ask(f"/hit/{size}/hot", 1, 1)
         asked = int(peers.fetch(run.origin_port, "/count")[2])
@@ -216,7 +218,8 @@ def in_memory(run, rounds):
     with contextlib.ExitStack() as stack:
         both = [Instance(run, 256, run.cluster.toml() + 'prefix = "memory:"\n'), Instance(run, 256)]
         for each in both:
-            stack.callback(each.start().stop)
+            stack.callback(each.stop)
+            each.start()
             each.ask("/hit/1k/m{}", 2 * MEMORY_KEYS, MEMORY_KEYS)
         for number in range(rounds):
             turn = both if number % 2 == 0 else both[::-1]
