@@ -8,8 +8,8 @@ tier on and off. A real cluster of three masters; everything is started on free 
 
 One instance fetches the objects from an origin and writes them to Redis. Another one, with one worker and a memory that holds half of a
 round's, is asked for each of them once, by 64 connections; its metrics must say that each was found in Redis. The bare loop (redis_floor.cc:
-hiredis' asynchronous API on libevent) GETs the same records of the same nodes, 64 at a time, which share reads and writes; and once more
-one at a time, each with a write and a read of its own, as the proxy's clients have. It has no client. "Less a hit in memory" is
+hiredis' blocking API) GETs the same records of the same nodes, one after the other; and once more 64 at a time (its asynchronous API on
+libevent), which share reads and writes as no 64 clients do. Neither has a client. "Less a hit in memory" is
 what the tier itself adds: without what the same instance takes for one hot object of that size. All take turns; proxy and loop run on
 core 0, Redis and the client on core 1. CPU is that of all threads, user and kernel; a ratio is the median of the rounds' own.
 """
@@ -199,7 +199,7 @@ def from_redis(run, size, rounds, profile):
             bare, alone = run.bare_us(mine, AT_A_TIME), run.bare_us(mine, 1)
             proxy.ask(f"/hit/{size}/hot", 1, 1)
             found.append((us, bare, proxy.cpu_us(lambda: proxy.ask(f"/hit/{size}/hot", count, 1), count), alone))
-            print(f"  {size:4} from Redis {us:6.2f} µs, bare GET {bare:6.2f} µs, one at a time {alone:6.2f} µs, from memory {found[-1][2]:6.2f} µs", flush=True)
+            print(f"  {size:4} from Redis {us:6.2f} µs, bare GET {alone:6.2f} µs, of 64 at a time {bare:6.2f} µs, from memory {found[-1][2]:6.2f} µs", flush=True)
         if (more := int(peers.fetch(run.origin_port, "/count")[2]) - asked) > rounds:     # "hot" may have been pushed out
             raise SystemExit(f"{more} requests reached the origin")
     return found
@@ -253,9 +253,9 @@ def main():
             if size not in wanted:
                 continue
             found = from_redis(run, size, options.rounds, options.profile)
-            lines.append(line(f"hit from Redis, {size}", "bare GET", [(us, bare) for us, bare, _, _ in found], 2.5))
-            lines.append(line(f"hit from Redis, {size}", "bare GET, one at a time", [(us, alone) for us, _, _, alone in found]))
-            lines.append(line("… less a hit in memory", "bare GET", [(us - memory, bare) for us, bare, memory, _ in found]))
+            lines.append(line(f"hit from Redis, {size}", "bare GET", [(us, alone) for us, _, _, alone in found], 2.5))
+            lines.append(line(f"hit from Redis, {size}", "of 64 at a time", [(us, bare) for us, bare, _, _ in found], 2.5))
+            lines.append(line("… less a hit in memory", "of 64 at a time", [(us - memory, bare) for us, bare, memory, _ in found]))
         if "memory" in wanted:
             lines.append(line("hit in memory, 1k, [redis] on", "off", in_memory(run, options.rounds), 1.02))
     finally:

@@ -1,5 +1,5 @@
-// bench/redis_floor.cc: what a look-up in Redis costs when nothing is done with what it finds: hiredis' asynchronous API with its own
-// libevent adapter, GETs of a list of keys, so many at a time.
+// bench/redis_floor.cc: what a look-up in Redis costs when nothing is done with what it finds: GETs of a list of keys, so many at a time
+// by hiredis' asynchronous API with its own libevent adapter; with 1, in a plain loop by its blocking one.
 //     redis_floor LIST [AT_A_TIME]       LIST: "PORT KEY" a line; each is asked of the node on that port of loopback
 // Prints one line of JSON: gets, bytes, errors (also a key that is not there), CPU and wall time of the loop alone.
 #include <event2/event.h>
@@ -31,6 +31,44 @@ struct Get {
   std::string key;
 };
 
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+void print(std::size_t gets, std::uint64_t bytes, std::size_t errors, double cpu, std::chrono::steady_clock::time_point began) {
+  std::printf("{\"gets\": %zu, \"bytes\": %llu, \"errors\": %zu, \"cpu_s\": %.6f, \"seconds\": %.6f}\n", gets,
+              static_cast<unsigned long long>(bytes), errors, cpu_seconds() - cpu,
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+}
+
+// One after the other.
+void get_in_turn(const char* list) {
+  std::ifstream in(list);
+  std::map<int, redisContext*> nodes;
+  std::vector<std::pair<redisContext*, std::string>> gets;
+  int port = 0;
+  for (std::string key; in >> port >> key;) {
+    redisContext*& node = nodes[port];
+    if (node == nullptr) node = redisConnect("127.0.0.1", port);
+    gets.emplace_back(node, key);
+  }
+  std::uint64_t bytes = 0;
+  std::size_t errors = 0;
+  const double cpu = cpu_seconds();
+  const auto began = std::chrono::steady_clock::now();
+  for (const auto& [node, key] : gets) {
+    auto* const reply = static_cast<redisReply*>(redisCommand(node, "GET %b", key.data(), key.size()));
+    if (reply == nullptr || reply->type != REDIS_REPLY_STRING) ++errors;
+    else bytes += reply->len;
+    if (reply != nullptr) freeReplyObject(reply);
+  }
+  print(gets.size(), bytes, errors, cpu, began);
+  for (const auto& [number, node] : nodes) redisFree(node);
+}
+
 class Gets {
  public:
   explicit Gets(const char* list) : base_(event_base_new()) {
@@ -50,9 +88,7 @@ class Gets {
     const auto began = std::chrono::steady_clock::now();
     while (next_ < at_a_time && next_ < gets_.size()) ask();
     event_base_dispatch(base_);
-    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    std::printf("{\"gets\": %zu, \"bytes\": %llu, \"errors\": %zu, \"cpu_s\": %.6f, \"seconds\": %.6f}\n", answered_,
-                static_cast<unsigned long long>(bytes_), errors_ + gets_.size() - answered_, cpu_seconds() - cpu, took);
+    print(answered_, bytes_, errors_ + gets_.size() - answered_, cpu, began);
   }
 
  private:
@@ -81,13 +117,6 @@ class Gets {
     else if (answered_ == gets_.size()) event_base_loopbreak(base_);
   }
 
-  static double cpu_seconds() {
-    rusage used{};
-    ::getrusage(RUSAGE_SELF, &used);
-    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
-  }
-
   event_base* base_;
   std::vector<Get> gets_;
   std::size_t next_ = 0, answered_ = 0, errors_ = 0;
@@ -102,5 +131,7 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "%s LIST [AT_A_TIME]\n", arguments[0]);
     return 2;
   }
-  bench::Gets(arguments[1]).run(count > 2 ? std::strtoul(arguments[2], nullptr, 10) : 64);
+  const std::size_t at_a_time = count > 2 ? std::strtoul(arguments[2], nullptr, 10) : 64;
+  if (at_a_time == 1) bench::get_in_turn(arguments[1]);
+  else bench::Gets(arguments[1]).run(at_a_time);
 }
