@@ -118,7 +118,7 @@ def tables_of(extras):
             continue
         notes = []
         if key == "syscalls":
-            notes = [f"one read and one writev a request and nothing else: {mark(syscalls.reached(found))}"]
+            notes = [f"one read and one write a request and nothing else: {mark(syscalls.reached(found))}"]
         if key == "latency":
             notes = [f"p99 below 1 ms, {what}: {mark(result['p99'] < 1000)}" for what, _, result, _ in found]
         if key == "replay":
