@@ -145,14 +145,14 @@ class Client {
     }
   }
 
-  // Under a rate the client sleeps until the next request falls due, to the nanosecond: one that looked again and again would be the
-  // hog of its core, whom the scheduler lets wait, and would measure that.
+  // Under a rate the client sleeps until the next request falls due, and 50 µs at least, which count as latency: one that looked again
+  // and again would be the hog of its core, whom the scheduler lets wait, and would measure that.
   timespec wait_for(bool over) const {
-    constexpr std::int64_t kLongest = 100'000'000;
+    constexpr std::int64_t kLeast = 50'000, kLongest = 100'000'000;
     std::int64_t left = kLongest;
     if (!over && options_.rate != 0) {
       const auto due = started_ + std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(made_) * 1e9 / options_.rate));
-      left = std::clamp<std::int64_t>(std::chrono::nanoseconds(due - Clock::now()).count(), 0, kLongest);
+      left = std::clamp<std::int64_t>(std::chrono::nanoseconds(due - Clock::now()).count(), kLeast, kLongest);
     }
     return {0, static_cast<long>(left)};
   }

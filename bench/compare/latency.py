@@ -15,15 +15,14 @@ BODIES = 4            # of 64 MiB, a second
 
 def hits(run, server, rate):
     # It shares its core with the origin and with other clients, and must not wait for them: that would be no wait of the server's.
-    first = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
+    first = ["nice", "-n", "-5"] if os.geteuid() == 0 else []
     command = load.client_command(run, server.port, "/hit/1k/{}", keys=1000, rate=round(rate), seconds=SECONDS)
     return subprocess.Popen([*first, *command], stdout=subprocess.PIPE)
 
 
 def other(run, server, path, connections, **options):
-    # The measuring client, this one and the origin share a core: it must not be this one's hunger that is measured.
     command = load.client_command(run, server.port, path, seconds=SECONDS, connections=connections, **options)
-    return subprocess.Popen(["nice", "-n", "10", *command], stdout=subprocess.PIPE)
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def read(process):
