@@ -28,15 +28,21 @@ void fill(Origin& origin, const Proxy& proxy, const std::string& path, const Fie
   proxy.await_metric("davenport_redis_writes", before + 1, {{"result", "written"}});
 }
 
+// One origin, one Redis, and two instances that follow its log.
+struct TwoInstances {
+  RedisServer redis;
+  Origin origin;
+  const Proxy a{config_for_fleet(origin, server(redis), "a")}, b{config_for_fleet(origin, server(redis), "b")};
+  TwoInstances() { await_log_followed({&a, &b}); }
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("redis");
 
 TEST_CASE("what one instance fetched another finds in Redis, whole, and then has it in memory") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   const std::string large(300'000, 'm');
   fill(origin, a, "/milk", {{"x-kind", "whole"}});
   fill(origin, a, "/cream", {}, large);
@@ -56,10 +62,8 @@ TEST_CASE("what one instance fetched another finds in Redis, whole, and then has
 }
 
 TEST_CASE("the age goes on from instance to instance") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   fill(origin, a, "/old", {{"age", "30"}});
   const RawResponse old = b.get("/old");
   CHECK(from_redis(old));
@@ -68,10 +72,8 @@ TEST_CASE("the age goes on from instance to instance") {
 }
 
 TEST_CASE("a variant is chosen by Vary, in Redis as in memory") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   origin.on("GET", "/shirt").reply([](const SeenRequest& request) {
     return Reply{200, FieldLines(kFresh).add("vary", "x-color"), request.field("x-color")};
   });
@@ -87,10 +89,8 @@ TEST_CASE("a variant is chosen by Vary, in Redis as in memory") {
 }
 
 TEST_CASE("what is coded here is one variant in Redis too, whatever else it varies by") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   origin.on("GET", "/shirt").reply([](const SeenRequest& request) {
     const FieldLines more{{"vary", "Accept-Encoding, X-Color"}, {"content-type", "text/html"}};
     return Reply{200, FieldLines(kFresh).add(more), request.field("x-color")};
@@ -106,10 +106,8 @@ TEST_CASE("what is coded here is one variant in Redis too, whatever else it vari
 }
 
 TEST_CASE("many that miss together ask Redis once") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   fill(origin, a, "/milk");
   redis.pause();                               // so that all of them are there when it answers
   Clients clients = b.start_gets(50, "/milk");
@@ -123,10 +121,8 @@ TEST_CASE("many that miss together ask Redis once") {
 }
 
 TEST_CASE("only-if-cached is answered with what the fleet has stored, and else with 504 (RFC 9111 §5.2.1.7)") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   fill(origin, a, "/milk");
   fill(origin, a, "/old", {{"age", "30"}});
   const FieldLines only_stored{{"cache-control", "only-if-cached"}};
@@ -152,10 +148,8 @@ TEST_CASE("only-if-cached is answered with what the fleet has stored, and else w
 }
 
 TEST_CASE("many that may only have what is stored ask Redis once, and none of them the origin") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   fill(origin, a, "/milk");
   redis.pause();                               // so that all of them are there when it answers
   std::vector<Client> clients;
@@ -198,10 +192,8 @@ TEST_CASE("a HEAD is answered with what the fleet has stored, whether or not it 
 }
 
 TEST_CASE("a HEAD beside a stale answer takes the newer one that another instance has") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=60"}, {"age", "60"}, {"etag", "\"1\""}}, "x");
   origin.on("GET", "/milk").reply(304, kFresh);
   b.get("/milk");
@@ -256,10 +248,8 @@ TEST_CASE("what may not be shared is not waited for longer than until that is kn
 }
 
 TEST_CASE("a 304 refreshes both tiers") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=0"}, {"etag", "\"1\""}}, "x");
   origin.on("GET", "/milk").reply(304, kFresh);
   a.get("/milk");
@@ -271,10 +261,8 @@ TEST_CASE("a 304 refreshes both tiers") {
 }
 
 TEST_CASE("a stale record brings its validators") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   origin.on("GET", "/milk").reply(200, {{"cache-control", "max-age=0"}, {"etag", "\"1\""}}, "x");
   origin.on("GET", "/milk").reply(304, kFresh);
   a.get("/milk");
@@ -284,10 +272,8 @@ TEST_CASE("a stale record brings its validators") {
 }
 
 TEST_CASE("a record that was tampered with is a miss, and counted") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   fill(origin, a, "/milk");
   const std::string key = redis.cli({"--scan", "--pattern", "davenport:{????????????????????????????????}"});
   REQUIRE_FALSE(key.empty());
@@ -381,10 +367,8 @@ TEST_CASE("without Redis, with a hanging one and with a wrong password clients a
 }
 
 TEST_CASE("a purge on one instance holds on the others when it answers, and names them") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   struct Row { const char *path, *purge; };
   for (const Row& row : {Row{"/url", R"({"url": "http://shop.test/url", "wait": "all"})"},
                          Row{"/tag", R"({"tag": "dairy", "wait": "all"})"},
@@ -403,10 +387,8 @@ TEST_CASE("a purge on one instance holds on the others when it answers, and name
 }
 
 TEST_CASE("a purge's id counts once in the whole fleet") {
-  RedisServer redis;
-  Origin origin;
-  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
-  await_log_followed({&a, &b});
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
   const json first = json::parse(a.purge(R"({"all": true, "id": "release-7", "wait": "all"})").body);
   fill(origin, b, "/milk");
   const json second = json::parse(b.purge(R"({"all": true, "id": "release-7", "wait": "all"})").body);
