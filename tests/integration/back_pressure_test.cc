@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <fstream>
 #include <future>
 
 #include "support/cache_status.h"
@@ -14,6 +15,21 @@ using namespace davenport::testing;
 namespace {
 
 constexpr std::uint64_t kMebi = 1 << 20;
+
+// The most that a kernel which sizes its buffers itself keeps of one connection, from the last field of tcp_rmem and tcp_wmem.
+std::uint64_t kernel_buffers_bytes() {
+  std::uint64_t sum = 0;
+  for (const char* path : {"/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem"}) {
+    std::uint64_t least = 0, usual = 0, most = 0;
+    std::ifstream(path) >> least >> usual >> most;
+    REQUIRE(most > 0);
+    sum += most;
+  }
+  return sum;
+}
+
+// What is on the way when nobody reads at the end: the window, and the kernel's buffers to the left and right of the proxy.
+std::uint64_t on_the_way_bytes() { return 2 * kernel_buffers_bytes() + kMebi; }
 
 // A body that is sent as fast as it is taken; `sent` counts what the kernel took.
 void stream_body(Origin& origin, const std::string& path, const FieldLines& fields, std::uint64_t bytes, std::atomic<std::uint64_t>& sent) {
@@ -47,10 +63,11 @@ void await_standstill(const std::atomic<std::uint64_t>& sent) {
 TEST_SUITE_BEGIN("back_pressure");
 
 TEST_CASE("a client that stops reading a body that is not stored holds up the origin, within a window") {
+  const std::uint64_t body_bytes = 2 * on_the_way_bytes();
   Origin origin;
   const Proxy proxy(config_for(origin).add("", "workers = 1"));
   std::atomic<std::uint64_t> sent{0};
-  stream_body(origin, "/big", {{"cache-control", "no-store"}}, 64 * kMebi, sent);
+  stream_body(origin, "/big", {{"cache-control", "no-store"}}, body_bytes, sent);
   origin.on("GET", "/small").reply(200, {{"cache-control", "no-store"}}, "x");
   CHECK(proxy.get("/small").body == "x");
   const std::uint64_t before = proxy.resident_bytes();
@@ -58,16 +75,16 @@ TEST_CASE("a client that stops reading a body that is not stored holds up the or
   client.send_request("GET", "/big");
   CHECK(client.read_head().status == 200);
   await_standstill(sent);
-  CHECK(sent < 24 * kMebi);                            // the window and the kernel's buffers on both sides
+  CHECK(sent < on_the_way_bytes());
   CHECK(proxy.resident_bytes() < before + grown_by(8 * kMebi));
   CHECK(proxy.get("/small").body == "x");              // others are served meanwhile
   std::uint64_t read = 0;
-  while (read < 64 * kMebi) {
+  while (read < body_bytes) {
     const std::string piece = client.read_bytes(kMebi);
     if (piece.empty()) break;
     read += piece.size();
   }
-  CHECK(read == 64 * kMebi);                           // and it gets all of it when it reads on
+  CHECK(read == body_bytes);                           // and it gets all of it when it reads on
   CHECK(proxy.resident_bytes() < before + grown_by(16 * kMebi));
 }
 
@@ -90,13 +107,14 @@ TEST_CASE("many slow readers of bodies that are not stored cost a window each") 
 }
 
 TEST_CASE("an object that outgrows max_object is passed on whole, held within a window, and not stored") {
+  const std::uint64_t pieces = 2 * on_the_way_bytes() / 65536;
   Origin origin;
   const Proxy proxy(config_for(origin).add("", "workers = 1").add("cache", "max_object = \"1MiB\""));
   std::atomic<std::uint64_t> sent{0};
   // Without a length it is only found out on the way.
-  origin.on("GET", "/big").head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).run([&sent](Exchange& exchange) {
+  origin.on("GET", "/big").head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}}).run([pieces, &sent](Exchange& exchange) {
     const std::string piece = "10000\r\n" + std::string(65536, 'p') + "\r\n";
-    for (int i = 0; i < 512; ++i) {
+    for (std::uint64_t i = 0; i < pieces; ++i) {
       if (!exchange.wire.socket().send_all(piece, within(std::chrono::seconds(60)))) return;
       sent += 65536;
     }
@@ -108,11 +126,11 @@ TEST_CASE("an object that outgrows max_object is passed on whole, held within a 
   RawResponse response = client.read_head();
   CHECK(response.status == 200);
   await_standstill(sent);
-  CHECK(sent < 24 * kMebi);
+  CHECK(sent < on_the_way_bytes());
   CHECK(proxy.resident_bytes() < before + grown_by(12 * kMebi));
   client.read_body(response);
   CHECK(response.complete);
-  CHECK(response.body.size() == 32 * kMebi);
+  CHECK(response.body.size() == pieces * 65536);
   CHECK_FALSE(is_hit(proxy.get("/big")));
 }
 
@@ -145,31 +163,32 @@ TEST_CASE("followers of an object that outgrows max_object all get it whole, the
 }
 
 TEST_CASE("a slow upload is not gathered in memory") {
+  const std::uint64_t body_bytes = 2 * on_the_way_bytes();
   Origin origin;
-  const Proxy proxy(config_for(origin).add("", "workers = 1").add("limits", "body = \"128MiB\""));
+  const Proxy proxy(config_for(origin).add("", "workers = 1").add("limits", "body = \"1GiB\""));
   Barrier read_on{"the origin reads on"};
   origin.on("POST", "/up").early().await(read_on).read_body().reply([](const SeenRequest& request) { return Reply{200, {}, std::to_string(request.body.size())}; });
   const std::uint64_t before = proxy.resident_bytes();
   Client client = proxy.client();
-  client.send("POST /up HTTP/1.1\r\nHost: shop.test\r\nContent-Length: " + std::to_string(64 * kMebi) + "\r\n\r\n");
+  client.send("POST /up HTTP/1.1\r\nHost: shop.test\r\nContent-Length: " + std::to_string(body_bytes) + "\r\n\r\n");
   const std::string piece(kMebi, 'u');
   std::uint64_t sent = 0;
   Deadline still_since = std::chrono::steady_clock::now();
   await_condition("the client to be held up", [&] {
-    const std::size_t taken = client.send_until_full(std::string_view(piece).substr(0, std::min<std::uint64_t>(kMebi, 64 * kMebi - sent)));
+    const std::size_t taken = client.send_until_full(std::string_view(piece).substr(0, std::min<std::uint64_t>(kMebi, body_bytes - sent)));
     sent += taken;
     if (taken > 0) still_since = std::chrono::steady_clock::now();
     return std::chrono::steady_clock::now() - still_since > std::chrono::milliseconds(500);
   });
-  CHECK(sent < 24 * kMebi);
+  CHECK(sent < on_the_way_bytes());
   CHECK(proxy.resident_bytes() < before + grown_by(8 * kMebi));
   read_on.open();
-  while (sent < 64 * kMebi) {
-    const std::uint64_t next = std::min<std::uint64_t>(kMebi, 64 * kMebi - sent);
+  while (sent < body_bytes) {
+    const std::uint64_t next = std::min<std::uint64_t>(kMebi, body_bytes - sent);
     if (!client.send(std::string_view(piece).substr(0, next))) break;
     sent += next;
   }
-  CHECK(client.read().body == std::to_string(64 * kMebi));
+  CHECK(client.read().body == std::to_string(body_bytes));
 }
 
 TEST_CASE("memory stays within the store's bound when more is stored than fits, and old objects make room") {
