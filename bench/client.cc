@@ -7,7 +7,9 @@
 // Rate     requests fall due evenly, R a second, and a latency counts from then: a server that stalls delays all that falls due
 //          meanwhile, as its users would see it (no coordinated omission). Without a rate: as fast as the answers come.
 // Prints   one line of JSON: requests, errors (no answer within 5 s after the end), wrong (status 200, other bytes), statuses,
-//          latencies in µs.
+//          latencies in µs: as this program saw them, and `server`: without the waits of this program for its own core, namely
+//          from send() until the kernel had received the last byte (SO_TIMESTAMPNS), and of the time for which it was due before
+//          that all in which the server still owed an answer on each connection.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,6 +24,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <fstream>
 #include <map>
@@ -52,7 +55,8 @@ struct Options {
 struct Connection {
   int fd = -1;
   bool busy = false, in_body = false, keep = true;
-  Clock::time_point due;
+  Clock::time_point due, sent_at;
+  Clock::duration held_back{};
   std::string request, input;
   std::size_t sent = 0;
   std::uint64_t path_hash = 0, got = 0, length = 0;
@@ -76,6 +80,7 @@ class Client {
     std::array<epoll_event, 256> events;
     while (true) {
       const auto now = Clock::now();
+      steady_behind_ = std::chrono::system_clock::now().time_since_epoch() - now.time_since_epoch();
       const bool over = options_.count != 0 ? made_ >= options_.count : now >= until;
       if (!over) release(now);
       start_waiting();
@@ -84,7 +89,11 @@ class Client {
       if (now - std::max(progress_, started_) > kStall) break;
       const timespec wait = wait_for(over);
       const int ready = ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+      first_arrival_ = Clock::time_point::max();
       for (int i = 0; i < ready; ++i) progress(*static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr));
+      if (idle_.empty() || first_arrival_ == Clock::time_point::max() || !all_owed_) continue;
+      owed_.push_back({all_owed_since_, std::max(all_owed_since_, first_arrival_)});
+      all_owed_ = false;
     }
     ended_ = Clock::now();
     for (const auto& connection : connections_) errors_ += connection->busy ? 1 : 0;
@@ -92,24 +101,30 @@ class Client {
   }
 
   void print() {
-    std::sort(latencies_.begin(), latencies_.end());
-    const auto at = [&](double share) {
-      if (latencies_.empty()) return 0.0;
-      const auto index = static_cast<std::size_t>(share * static_cast<double>(latencies_.size()));
-      return latencies_[std::min(index, latencies_.size() - 1)];
-    };
     std::string statuses;
     for (const auto& [status, number] : statuses_) {
       statuses += (statuses.empty() ? "\"" : ", \"") + std::to_string(status) + "\": " + std::to_string(number);
     }
     std::printf("{\"requests\": %zu, \"errors\": %llu, \"wrong\": %llu, \"bytes\": %llu, \"seconds\": %.3f, \"statuses\": {%s}, "
-                "\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}\n",
+                "%s, \"server\": {%s}}\n",
                 latencies_.size(), static_cast<unsigned long long>(errors_), static_cast<unsigned long long>(wrong_),
                 static_cast<unsigned long long>(bytes_), std::chrono::duration<double>(ended_ - started_).count(), statuses.c_str(),
-                at(0.5), at(0.9), at(0.99), at(0.999), at(1));
+                percentiles(latencies_).c_str(), percentiles(server_latencies_).c_str());
   }
 
  private:
+  static std::string percentiles(std::vector<float>& latencies) {
+    std::sort(latencies.begin(), latencies.end());
+    std::string text;
+    for (const auto& [name, share] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0}}) {
+      const auto index = static_cast<std::size_t>(share * static_cast<double>(latencies.size()));
+      const double value = latencies.empty() ? 0 : latencies[std::min(index, latencies.size() - 1)];
+      char field[64];
+      text.append(field, static_cast<std::size_t>(std::snprintf(field, sizeof field, "%s\"%s\": %.1f", text.empty() ? "" : ", ", name, value)));
+    }
+    return text;
+  }
+
   void open(Connection& connection) {
     connection.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -122,6 +137,7 @@ class Client {
     }
     const int on = 1;
     ::setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(connection.fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = &connection;
@@ -164,7 +180,20 @@ class Client {
       connection.due = waiting_.front();
       waiting_.pop_front();
       begin(connection);
+      if (idle_.empty() && !all_owed_) {
+        all_owed_ = true;
+        all_owed_since_ = connection.sent_at;
+      }
     }
+    const Clock::time_point oldest = waiting_.empty() ? Clock::now() : waiting_.front();
+    while (!owed_.empty() && owed_.front().until < oldest) owed_.pop_front();
+  }
+
+  // Of the time since the request fell due, all in which the server owed an answer on each connection.
+  Clock::duration held_back(Clock::time_point due) const {
+    Clock::duration sum{};
+    for (auto span = owed_.rbegin(); span != owed_.rend() && span->until > due; ++span) sum += span->until - std::max(span->since, due);
+    return sum;
   }
 
   void begin(Connection& connection) {
@@ -177,6 +206,8 @@ class Client {
     connection.busy = true;
     connection.in_body = false;
     connection.got = 0;
+    connection.held_back = held_back(connection.due);
+    connection.sent_at = Clock::now();
     const ssize_t n = ::send(connection.fd, connection.request.data(), connection.request.size(), MSG_NOSIGNAL);
     if (n != static_cast<ssize_t>(connection.request.size())) fail(connection);
   }
@@ -187,6 +218,7 @@ class Client {
   }
 
   void reopen(Connection& connection) {
+    first_arrival_ = std::min(first_arrival_, Clock::now());
     ::close(connection.fd);
     connection.input.clear();
     if (connection.busy) idle_.push_back(&connection);
@@ -195,10 +227,12 @@ class Client {
   }
 
   void progress(Connection& connection) {
-    const ssize_t n = ::recv(connection.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    Clock::time_point arrived;
+    const ssize_t n = receive(connection.fd, arrived);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return fail(connection);
     progress_ = Clock::now();
+    if (arrived == Clock::time_point()) arrived = progress_;
     std::string_view bytes(buffer_.data(), static_cast<std::size_t>(n));
     if (!connection.in_body) {
       connection.input.append(bytes);
@@ -207,9 +241,28 @@ class Client {
       read_head(connection, std::string_view(connection.input).substr(0, end + 2));
       const std::string rest = connection.input.substr(end + 4);
       connection.input.clear();
-      return take_body(connection, rest);
+      return take_body(connection, rest, arrived);
     }
-    take_body(connection, bytes);
+    take_body(connection, bytes, arrived);
+  }
+
+  // recv(), with the time at which the last of these bytes came, if the kernel tells it.
+  ssize_t receive(int fd, Clock::time_point& arrived) {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+    iovec piece{buffer_.data(), buffer_.size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t n = ::recvmsg(fd, &message, MSG_DONTWAIT);
+    const cmsghdr* stamp = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (stamp != nullptr && stamp->cmsg_level == SOL_SOCKET && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec at{};
+      std::memcpy(&at, CMSG_DATA(stamp), sizeof at);
+      arrived = Clock::time_point(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec) - steady_behind_);
+    }
+    return n;
   }
 
   static void read_head(Connection& connection, std::string_view head) {
@@ -228,13 +281,15 @@ class Client {
     connection.in_body = true;
   }
 
-  void take_body(Connection& connection, std::string_view bytes) {
+  void take_body(Connection& connection, std::string_view bytes, Clock::time_point arrived) {
     if (options_.check && connection.status == 200 && !pattern_.matches(connection.path_hash, connection.got, bytes)) ++wrong_;
     connection.got += bytes.size();
     bytes_ += bytes.size();
     if (connection.got < connection.length) return;
     if (connection.got > connection.length) ++wrong_;
-    latencies_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - connection.due).count());
+    server_latencies_.push_back(std::chrono::duration<float, std::micro>(connection.held_back + arrived - connection.sent_at).count());
+    latencies_.push_back(std::chrono::duration<float, std::micro>(Clock::now() - connection.due).count());
+    first_arrival_ = std::min(first_arrival_, arrived);
     ++statuses_[connection.status];
     if (!connection.keep) return reopen(connection);
     connection.busy = false;
@@ -247,10 +302,17 @@ class Client {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> idle_;
   std::deque<Clock::time_point> waiting_;        // due and not sent: all connections are busy
-  std::vector<double> latencies_;
+  std::vector<float> latencies_, server_latencies_;
+  std::chrono::nanoseconds steady_behind_{};     // what CLOCK_REALTIME is ahead
   std::map<int, std::uint64_t> statuses_;
   std::uint64_t made_ = 0, next_ = 0, errors_ = 0, wrong_ = 0, bytes_ = 0;
   Clock::time_point started_, ended_, progress_{};
+  struct Span {
+    Clock::time_point since, until;
+  };
+  std::deque<Span> owed_;                        // when no connection was free; as far back as what is due
+  bool all_owed_ = false;
+  Clock::time_point all_owed_since_, first_arrival_;
   std::array<char, 256 << 10> buffer_;
 };
 
