@@ -53,6 +53,9 @@ button.quiet{background:none;color:var(--soft);padding:.4rem .8rem;border:1px so
 .product input[type=number]{width:5.5rem}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.4rem 1.4rem;border-top:1px solid var(--line);padding-top:1rem}
 dt{color:var(--soft)}dd{margin:0}
+.told{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:0 clamp(1.5rem,5vw,4rem)}
+.review{border-bottom:1px solid var(--line);padding:.7rem .4rem}
+.review p{margin:.3rem 0 0}
 .crumbs{color:var(--soft);font-size:.9rem;margin-top:1.2rem}
 .pages{display:flex;gap:.5rem;justify-content:center;margin-top:2rem}
 .pages a,.pages b{padding:.4rem .95rem;border-radius:99px;border:1px solid var(--line);background:var(--card)}

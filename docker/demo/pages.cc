@@ -41,7 +41,28 @@ constexpr std::string_view kProduct = R"(<p class="crumbs"><a href="/">Shop</a> 
 <input type="number" name="count" value="1" min="1" max="99" aria-label="How many"><button>Add to basket</button></form>
 <dl><dt>Material</dt><dd>{{material}}</dd><dt>Made in</dt><dd>{{origin}}</dd><dt>Number</dt><dd>DG-{{id}}</dd></dl>
 <p class="muted"><a href="/admin/product/{{id}}">Change the price ›</a></p></div></section>
-<h2>Goes well with it</h2><div class="grid">{{{cards}}}</div>)";
+<section class="told"><div><h2>Delivery and returns</h2><table><tr><td>Standard, two to four days</td><td>€ 4.90</td></tr>
+<tr><td>Express, ordered by noon and there the next day</td><td>€ 9.90</td></tr><tr><td>Orders of more than € 80</td><td>free</td></tr>
+<tr><td>Returns, within thirty days</td><td>free</td></tr></table></div>
+<div><h2>What shoppers say</h2>{{{reviews}}}</div></section>
+<h2>Goes well with it</h2><div class="grid">{{{cards}}}</div>
+<script type="application/ld+json">{"@context":"https://schema.org","@type":"Product","name":"{{{json_name}}}","sku":"DG-{{id}}","description":"{{{json_text}}}",
+"image":"/img/product-{{id}}.svg","material":"{{{json_material}}}","category":"{{{json_category}}}","brand":{"@type":"Brand","name":"Davenport Goods"},
+"offers":{"@type":"Offer","url":"/product/{{id}}","price":"{{price}}","priceCurrency":"EUR"} }</script>)";
+
+constexpr std::string_view kReview = R"(<article class="review"><b>{{title}}</b><p>{{text}}</p><p class="muted">{{who}}, who bought it</p></article>
+)";
+
+// Said of everything alike: this shop's shoppers are of one mind.
+struct Review {
+  std::string_view title, text, who;
+};
+constexpr Review kReviews[] = {
+    {"Better than the picture", "It came a day early, well packed, and has been in use every day since.", "Ines"},
+    {"Worth the wait", "I looked for one like it for years. The finish is as even inside as it is outside.", "Tomasz"},
+    {"A gift that stayed", "Bought for my sister, and then a second one for myself.", "Beatrix"},
+    {"Solid", "Heavier than I thought, and that is meant as praise.", "Okonkwo"},
+    {"Good people", "One part was missing. They answered within the hour and sent it the same day.", "Maren"}};
 
 constexpr std::string_view kBasketLine = R"(<tr><td><img src="/img/product-{{id}}.svg" alt="" width="400" height="400"></td><td><a href="/product/{{id}}">{{name}}</a><br>
 <span class="muted">{{count}} × € {{price}}</span></td><td class="price">€ {{sum}}</td><td><form method="post" action="/basket/remove">
@@ -116,6 +137,11 @@ std::string Pages::category(const Category& category, int page, const Making& ma
 
 std::string Pages::product(const Product& product, const Making& making) const {
   const Category& category = catalog_.category_of(product);
+  std::string reviews;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Review& review = kReviews[(static_cast<std::size_t>(product.id) + i * 2) % std::size(kReviews)];
+    reviews += render(kReview, {{"title", review.title}, {"text", review.text}, {"who", review.who}});
+  }
   return frame(product.name,
                render(kProduct, {{"slug", category.slug},
                                  {"category", category.name},
@@ -125,7 +151,12 @@ std::string Pages::product(const Product& product, const Making& making) const {
                                  {"material", product.material},
                                  {"origin", product.origin},
                                  {"price", price_text(catalog_.offer(product.id).cents)},
-                                 {"cards", cards(catalog_.companions(product))}}),
+                                 {"reviews", reviews},
+                                 {"cards", cards(catalog_.companions(product))},
+                                 {"json_name", escape_json(product.name)},
+                                 {"json_text", escape_json(product.text)},
+                                 {"json_material", escape_json(product.material)},
+                                 {"json_category", escape_json(category.name)}}),
                making);
 }
 

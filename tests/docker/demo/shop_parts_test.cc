@@ -1,6 +1,7 @@
 // Catalogue, baskets, pictures, pages, options, figures: what is pure in the shop.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "docker/demo/assets.h"
@@ -168,6 +169,21 @@ TEST_CASE("no page leaves a name of its template behind") {
     CHECK(page.find("10:11:12.345 UTC in 151 ms with 3 queries") != std::string::npos);
     CHECK(page.ends_with("</html>\n"));
   }
+}
+
+TEST_CASE("a product tells search engines its name and its price of now, as JSON-LD") {
+  Catalog catalog(1000);
+  catalog.set_price(17, 1250, 1001);
+  const Assets assets(catalog);
+  const std::string page = Pages(catalog, assets).product(*catalog.product(17), {});
+  const std::string_view opened = "<script type=\"application/ld+json\">";
+  const std::size_t begin = page.find(opened);
+  REQUIRE(begin != std::string::npos);
+  const std::size_t from = begin + opened.size();
+  const auto told = nlohmann::json::parse(page.substr(from, page.find("</script>", from) - from));
+  CHECK(told["name"] == catalog.product(17)->name);
+  CHECK(told["description"] == catalog.product(17)->text);
+  CHECK(told["offers"]["price"] == "12.50");
 }
 
 TEST_CASE("the basket adds up") {
