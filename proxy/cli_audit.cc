@@ -138,7 +138,7 @@ int audit(const AuditOptions& options) {
     fmt::print(stderr, "{}\n", all.error().message);
     return 1;
   }
-  fmt::print("{}", report(url, *all, std::chrono::floor<Seconds>(read_wall_clock())));
+  fmt::print("{}", report(url, *all, read_wall_seconds()));
   for (const std::string& missed : audit.missed()) fmt::print("not looked at: {}\n", missed);
   if (audit.left_out() > 0) fmt::print("{} more were left out (--assets, --time)\n", audit.left_out());
   return 0;

@@ -139,7 +139,7 @@ int init(const InitOptions& options) {
     return 1;
   }
   const std::string origin = std::string(authority->host) + ":" + (authority->port.empty() ? "80" : std::string(authority->port));
-  fmt::print("{}", advised_configuration(url, origin, *samples, std::chrono::floor<Seconds>(read_wall_clock())));
+  fmt::print("{}", advised_configuration(url, origin, *samples, read_wall_seconds()));
   return 0;
 }
 

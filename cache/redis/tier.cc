@@ -208,7 +208,7 @@ bool Tier::make_writes(const store::StoredPtr& stored, purge::Position position,
   const std::optional<purge::Pid> pid = log_.pid_at(position);
   if (!pid) return refuse(metrics_.write_no_position);
   if (stored->body_bytes() + stored->head().size() + stored->key().size() > settings_.max_value_bytes) return refuse(metrics_.write_too_large);
-  const WallSeconds now = std::chrono::floor<Seconds>(read_wall_clock());
+  const WallSeconds now = read_wall_seconds();
   const std::int64_t left = std::min(stored->facts().retention() - stored->facts().age(now), settings_.max_ttl.count());
   if (left <= 0) return false;
   if (!client_.may_ask(slot_of(key), loop_.now())) return refuse(metrics_.write_dropped);

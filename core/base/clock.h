@@ -23,6 +23,7 @@ struct Now {
 };
 
 WallTime read_wall_clock();        // may be behind by a tick of the kernel (4 ms or less)
+inline WallSeconds read_wall_seconds() { return std::chrono::floor<Seconds>(read_wall_clock()); }   // as HTTP dates have it
 SteadyTime read_steady_clock();
 SteadyTime read_coarse_clock();    // the same, behind by such a tick, at a fifth of the cost: for deadlines
 Now read_clocks();

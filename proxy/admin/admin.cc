@@ -229,7 +229,7 @@ Answer Api::warm(const Incoming& request) {
 Answer Api::explained(std::string_view query) const {
   const Result<Question> question = read_question(query);
   if (!question) return problem(400, question.error().message);
-  const Result<Explanation> explanation = explain(server_, *question, std::chrono::floor<Seconds>(read_wall_clock()));
+  const Result<Explanation> explanation = explain(server_, *question, read_wall_seconds());
   if (!explanation) return problem(400, explanation.error().message);
   if (question->as_text) return {200, std::string(kPlain), to_text(*explanation), {}};
   return {200, "application/json", to_json(*explanation), {}};

@@ -176,7 +176,7 @@ std::string Connection::bytes_of(const Answer& answer, bool keep) const {
   std::string out;
   out.reserve(answer.body.size() + 512);
   http::append_status_line(out, answer.status);
-  http::append_field(out, "Date", http::http_date(std::chrono::floor<Seconds>(read_wall_clock())));
+  http::append_field(out, "Date", http::http_date(read_wall_seconds()));
   http::append_field(out, "Content-Type", answer.content_type);
   http::append_field(out, "Content-Length", std::uint64_t{answer.body.size()});
   http::append_field(out, "Cache-Control", "no-store");

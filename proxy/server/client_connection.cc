@@ -61,7 +61,7 @@ void ClientConnection::say_and_close(int status, std::string_view sentence, std:
   own.more_fields = more_fields;
   Account account;
   pending_ = worker_.make_output();
-  append_own_answer(*pending_, nullptr, own, *head_limits_of_, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+  append_own_answer(*pending_, nullptr, own, *head_limits_of_, read_wall_seconds(), false, account);
   keep_alive_ = false;
 }
 

@@ -24,7 +24,6 @@ using policy::Reason;
 
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 
-WallSeconds wall_now() { return std::chrono::floor<Seconds>(read_wall_clock()); }
 
 // May this request have what the flight brings? By Vary, and by purges that came since the flight left.
 bool suits(Worker& worker, const Request& request, const FlightView& view, Flight& flight) {
@@ -54,13 +53,13 @@ bool may_share(const Request& request, const policy::StoredFacts& facts) {
   policy::Ask ask;
   ask.authorization = request.ask.authorization;
   ask.partial_suffices = true;                    // suits() has looked
-  const Action action = policy::decide(ask, &facts, policy::PurgeState::valid, false, request.rules(), wall_now()).action;
+  const Action action = policy::decide(ask, &facts, policy::PurgeState::valid, false, request.rules(), read_wall_seconds()).action;
   return action == Action::serve || action == Action::serve_and_refresh;
 }
 
 // What came from the tier is no newer than the request: there the client's own wishes count.
 bool takes(const Request& request, const policy::StoredFacts& facts) {
-  const Action action = policy::decide(request.ask, &facts, policy::PurgeState::valid, false, request.rules(), wall_now()).action;
+  const Action action = policy::decide(request.ask, &facts, policy::PurgeState::valid, false, request.rules(), read_wall_seconds()).action;
   return action == Action::serve || action == Action::serve_and_refresh;
 }
 
@@ -87,7 +86,7 @@ struct Arrival {
 void append_arriving_head(Client& client, const Request& request, const FlightHead& head, const Arrival& arrival, Passing& passing,
                           bool leader, std::string_view private_lines, const Account& account) {
   const policy::StoredFacts& facts = head.verdict.facts;
-  const WallSeconds now = wall_now();
+  const WallSeconds now = read_wall_seconds();
   const bool no_body = head.status == 204 || head.status == 304;
   std::string& text = client.output().begin_text();
   const std::size_t from = text.size();
@@ -194,7 +193,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
 // A 304 can be told from the head alone, while the body is still arriving.
 bool not_modified_already(Client& client, const Request& request, const FlightView& view, Account& account) {
   if (view.head->status < 200 || view.head->status > 299) return false;
-  if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, wall_now()) != policy::Precondition::not_modified) return false;
+  if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, read_wall_seconds()) != policy::Precondition::not_modified) return false;
   std::string& text = client.output().begin_text();
   const std::size_t from = text.size();
   append_304(text, request.head, view.head->fields);
@@ -216,7 +215,7 @@ net::Task<void> answer_from_store(Client& client, Request& request, HitLabel lab
   }
   label.keep_alive = client.keeps_alive();
   label.took = took(request, client.worker().loop().now());
-  append_hit(client.output(), request.head, *sent, label, *request.snapshot, request.rules(), wall_now(), account);
+  append_hit(client.output(), request.head, *sent, label, *request.snapshot, request.rules(), read_wall_seconds(), account);
   if (sent != request.stored) count_saved(client.worker(), *request.stored, *sent, account);
   client.output().hold(sent);
 }

@@ -154,7 +154,7 @@ net::Task<bool> answered_by_tier(Worker& worker, Request& request, Flight& fligh
   if (outdated_head(*request.snapshot, *request.route, found->facts())) found->mark_soft_purged();
   const policy::PurgeState purge = found->soft_purged() ? policy::PurgeState::soft : policy::PurgeState::valid;
   const policy::Decision decision =
-      policy::decide(request.ask, &found->facts(), purge, false, request.rules(), std::chrono::floor<Seconds>(read_wall_clock()));
+      policy::decide(request.ask, &found->facts(), purge, false, request.rules(), read_wall_seconds());
   request.stored = found;
   request.purge = purge;
   if (decision.action != policy::Action::serve && decision.action != policy::Action::serve_and_refresh) co_return false;
@@ -233,7 +233,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     make_origin_fields(request, request.peer, Purpose::store, fields);
     if (validating) policy::add_validators(stored_fields, fields);
     if (completion) completion->ask(fields);
-    times.request_time = std::chrono::floor<Seconds>(read_wall_clock());
+    times.request_time = read_wall_seconds();
     exchange = std::make_unique<origin::Exchange>(worker.connections(), request.snapshot->clusters[request.route->origin]);
     metrics.origin_requests.add();
     head = co_await exchange->request(ask);
@@ -245,7 +245,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     const int status = (*head)->status;
     if (completion && (status == 206 || status == 416)) {
       joined = completed(*completion, **head);
-      if (joined) verdict = judge_answer(request, *joined, {times.request_time, std::chrono::floor<Seconds>(read_wall_clock())});
+      if (joined) verdict = judge_answer(request, *joined, {times.request_time, read_wall_seconds()});
       if (joined && verdict.ok() && joined->content_length <= most_bytes(request)) fill = worker.shared().store.begin_fill(joined->content_length);
       if (fill != nullptr) break;
       joined.reset();
@@ -256,7 +256,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     if (!validating || status != 304 || policy::selects((*head)->fields, stored_fields, true)) break;
     validating = false;
   }
-  times.response_time = std::chrono::floor<Seconds>(read_wall_clock());
+  times.response_time = read_wall_seconds();
   led.server = exchange->server();
   led.first_byte = std::chrono::duration_cast<Micros>(exchange->timings().first_byte - exchange->timings().started);
 

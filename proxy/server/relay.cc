@@ -86,7 +86,7 @@ void append_body_fault(Client& client, const Request& request, BodyReader::Fault
   }
   client.close_after_this();
   own.request_id = request.id;
-  append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+  append_own_answer(client.output(), &request.head, own, *request.snapshot, read_wall_seconds(), false, account);
 }
 
 // After an unsafe request's non-error answer what it concerned is stale everywhere (RFC 9111 §4.4). The position of that purge.
@@ -183,8 +183,7 @@ void append_failure(Client& client, const Request& request, const origin::Failur
   own.sentence = kSentences[static_cast<std::size_t>(failure.kind)];
   own.failure = failure.kind;
   own.request_id = request.id;
-  append_own_answer(client.output(), &request.head, own, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()),
-                    client.keeps_alive(), account);
+  append_own_answer(client.output(), &request.head, own, *request.snapshot, read_wall_seconds(), client.keeps_alive(), account);
 }
 
 void pass_interim(Client& client, const Request& request, const http::ResponseHead& head) {
@@ -234,7 +233,7 @@ net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange&
   std::string lines;
   const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
   const policy::Brings brings = head.status == 304 ? policy::Brings::update : policy::Brings::answer;
-  make_client_fields(request, head, nullptr, subject, brings, std::chrono::floor<Seconds>(read_wall_clock()), fields, lines);
+  make_client_fields(request, head, nullptr, subject, brings, read_wall_seconds(), fields, lines);
   Shared& shared = client.worker().shared();
   remember_hints(shared.hints, request, head.status, fields, shared.purge_log.position());
   const Watch watch(client, exchange);
@@ -397,7 +396,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
                         !(request.head.framing == http::Framing::length && request.head.content_length == 0);
 
   const purge::Position asked_at = worker.shared().purge_log.position();
-  const WallSeconds request_time = std::chrono::floor<Seconds>(read_wall_clock());
+  const WallSeconds request_time = read_wall_seconds();
   origin::Exchange exchange(worker.connections(), request.snapshot->clusters[request.route->origin]);
   const Watch watch(client, exchange);
   worker.metrics().origin_requests.add();
@@ -468,8 +467,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
                                         : std::nullopt;
       if (stale) {
         append_hit(client.output(), request.head, *request.stored,
-                   {*stale, false, false, false, 0, {}, client.keeps_alive()}, *request.snapshot, request.rules(),
-                   std::chrono::floor<Seconds>(read_wall_clock()), account);
+                   {*stale, false, false, false, 0, {}, client.keeps_alive()}, *request.snapshot, request.rules(), read_wall_seconds(), account);
       } else {
         append_failure(client, request, head.error(), account);
       }
@@ -477,7 +475,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   } else {
     worker.metrics().origin_first_byte.observe(account.origin_time);
     if ((*head)->status >= 500) worker.metrics().origin_errors.add();
-    const policy::Times times{request_time, std::chrono::floor<Seconds>(read_wall_clock())};
+    const policy::Times times{request_time, read_wall_seconds()};
     const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
     compare_with_stored(worker, request, asked_at, **head, times);
     const std::unique_ptr<Keeper> keeper = keep_post(worker, request, **head, times, asked_at, invalidated);

@@ -35,7 +35,7 @@ class ServerImpl final : public Server {
         store_(snapshot->config->cache),
         shared_log_(snapshot->config->redis.enabled() ? std::make_unique<redis::SharedLog>(snapshot->config->redis) : nullptr),
         purge_log_(shared_log_ != nullptr ? static_cast<purge::Log&>(*shared_log_) : embedded_log_),
-        sweeper_(shared_log_ != nullptr ? shared_log_->applied() : embedded_log_, store::walk_of(store_), [this] { store_.drop_expired(std::chrono::floor<Seconds>(read_wall_clock())); }),
+        sweeper_(shared_log_ != nullptr ? shared_log_->applied() : embedded_log_, store::walk_of(store_), [this] { store_.drop_expired(read_wall_seconds()); }),
         coder_(std::make_unique<transform::Coder>(store_, snapshot->config->cache.coding_threads)),
         shared_{store_, purge_log_, sweeper_, *coder_, snapshot->config->redis, {}, {}, {}, {false}},
         webhooks_(loop),
@@ -87,7 +87,7 @@ class ServerImpl final : public Server {
       for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
       return Error{"a change of " + names + " needs a restart"};
     }
-    const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_, std::chrono::floor<Seconds>(read_wall_clock()));
+    const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_, read_wall_seconds());
     if (!made) return made.error();
     const SnapshotPtr& snapshot = *made;
     if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
@@ -251,7 +251,7 @@ Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::Conf
   }
   auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime, ticket_secret(*config));
   log_lone_tickets(*config);
-  const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets, std::chrono::floor<Seconds>(read_wall_clock()));
+  const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets, read_wall_seconds());
   if (!snapshot) return snapshot.error();
   auto server = std::make_unique<ServerImpl>(main_loop, *snapshot, std::move(tickets), std::move(log));
   if (Result<std::monostate> opened = server->open(); !opened) return opened.error();

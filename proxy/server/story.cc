@@ -23,11 +23,10 @@ using policy::Reason;
 constexpr Millis kRefreshBurst{250};
 constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
 
-WallSeconds wall_now() { return std::chrono::floor<Seconds>(read_wall_clock()); }
 
 void own(Client& client, const Request& request, OwnAnswer answer, Account& account) {
   answer.request_id = request.id;
-  append_own_answer(client.output(), &request.head, answer, *request.snapshot, wall_now(), client.keeps_alive(), account);
+  append_own_answer(client.output(), &request.head, answer, *request.snapshot, read_wall_seconds(), client.keeps_alive(), account);
 }
 
 // To the same URL under https (RFC 9110 §15.4.9); what proves to an authority whose host this is goes its usual way.

@@ -28,8 +28,7 @@ net::Task<void> answer_purge(Client& client, Request& request, Account& account)
     answer.content_type = type;
     answer.body_is_sentence = type == "application/json";
     answer.request_id = answer.body_is_sentence ? std::string_view{} : std::string_view(request.id);
-    append_own_answer(client.output(), &request.head, answer, *request.snapshot, std::chrono::floor<Seconds>(read_wall_clock()),
-                      client.keeps_alive(), account);
+    append_own_answer(client.output(), &request.head, answer, *request.snapshot, read_wall_seconds(), client.keeps_alive(), account);
   };
   if (!may_purge(request)) {
     say(403, "Purging is not allowed from here (purge.from, purge.token_file, purge.token_env).");

@@ -113,7 +113,7 @@ void Worker::accepted(int fd, const net::SocketAddress& peer, std::size_t index,
       Output busy(shared_.store);
       Account account;
       append_own_answer(busy, nullptr, {503, "Too many connections.", "Retry-After: 1\r\n"}, *snapshot_,
-                        std::chrono::floor<Seconds>(read_wall_clock()), false, account);
+                        read_wall_seconds(), false, account);
       const std::string_view bytes = busy.text_view();
       [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }

@@ -111,7 +111,7 @@ class FakeServer final : public server::Server {
 // What the proxy would do with an answer to GET http://shop.test<target>.
 inline policy::Storing put(FakeServer& server, const std::string& target, const std::string& response_fields,
                            const std::string& body = "milk", const std::string& request_fields = "", WallSeconds at = {}) {
-  if (at == WallSeconds{}) at = std::chrono::floor<Seconds>(read_wall_clock());
+  if (at == WallSeconds{}) at = read_wall_seconds();
   const http::HeadLimits limits;
   const std::string asked = "GET " + target + " HTTP/1.1\r\nHost: shop.test\r\n" + request_fields + "\r\n";
   const std::string answered = "HTTP/1.1 200 OK\r\n" + response_fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
