@@ -9,11 +9,10 @@
 #include "proxy/server/body_reader.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client.h"
-#include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
-#include "proxy/server/passing.h"
+#include "proxy/server/relay_answer.h"
 #include "proxy/server/story.h"
 #include "proxy/server/websocket.h"
 
@@ -205,170 +204,20 @@ void pass_interim(Client& client, const Request& request, const http::ResponseHe
 
 namespace {
 
-// While it lives, a client that leaves ends the exchange.
-struct Watch {
-  Watch(Client& watched, origin::Exchange& exchange) : client(watched) { client.set_exchange(&exchange); }
-  ~Watch() { client.set_exchange(nullptr); }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-  Client& client;
-};
-
-}  // namespace
-
-net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
-                             std::string_view private_lines, Keeper* keeper, Account& account) {
-  Output& out = client.output();
-  const bool head_only = request.head.method == http::Method::head;
-  const bool upgraded = head.status == 101;
-  const Ending ending = ending_of(request.head);
-  bool chunked = false;
-  account.status = head.status;
-  account.origin_server = exchange.server();
-  if (head.framing == http::Framing::until_close || head.framing == http::Framing::chunked) {
-    chunked = ending == Ending::chunks;
-    if (ending == Ending::close) client.close_after_this();       // the end of the connection is the end of the body
-  }
-  http::Fields fields;
-  std::string lines;
-  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
-  const policy::Brings brings = head.status == 304 ? policy::Brings::update : policy::Brings::answer;
-  make_client_fields(request, head, nullptr, subject, brings, read_wall_seconds(), fields, lines);
-  Shared& shared = client.worker().shared();
-  remember_hints(shared.hints, request, head.status, fields, shared.purge_log.position());
-  const Watch watch(client, exchange);
-  Passing passing(client, request, account);
-  if (!upgraded && keeper == nullptr) {
-    const bool length_known = head.framing == http::Framing::length || (head_only && head.content_length > 0);
-    const bool no_body = head.framing == http::Framing::none && !head_only;
-    passing.choose(head.status, head.fields, no_body ? std::optional<std::uint64_t>(0) : length_known ? std::optional(head.content_length) : std::nullopt, true);
-    if (passing.codes()) {
-      fields = passing.fields(fields);
-      chunked = ending == Ending::chunks;
-    }
-  }
-  std::string& text = out.begin_text();
-  const std::size_t from = text.size();
-  append_head(text, head.status, head.reason, fields);
-  if (upgraded) {
-    text.append("Connection: upgrade\r\n");
-    http::append_field(text, "Upgrade", head.fields.get(http::FieldId::upgrade));
+// A GET or HEAD that passed only for its method may still have a stale answer to stand in.
+void append_stale_or_failure(Client& client, const Request& request, const origin::Failure& failure, Account& account) {
+  const auto stale = request.stored ? policy::stale_instead(request.ask, request.stored->facts(), request.purge,
+                                                            policy::OriginTrouble::unreachable, request.rules(), request.now.wall_seconds())
+                                    : std::nullopt;
+  if (stale) {
+    append_hit(client.output(), request.head, *request.stored,
+               {*stale, false, false, false, 0, {}, client.keeps_alive()}, *request.snapshot, request.rules(), read_wall_seconds(), account);
   } else {
-    append_forwarded_status(text, request.snapshot->config->cache.name,
-                            {account.reason, account.storing, head.status, keeper != nullptr, false, false, 0});
-    if (request.rules().server_timing) append_server_timing(text, "pass", took(request, client.worker().loop().now()), account.origin_time);
-    text.append(private_lines);
-    if (chunked && !head_only) {
-      text.append("Transfer-Encoding: chunked\r\n");
-    } else if (passing.codes()) {
-      // A HEAD: what the GET would be, whose length nobody knows.
-    } else if (head.framing == http::Framing::length || (head.content_length > 0 && head.framing == http::Framing::none)) {
-      http::append_field(text, "Content-Length", head.content_length);
-    } else if (head.framing == http::Framing::none && !head_only && head.status >= 200 && head.status != 204 && head.status != 304) {
-      http::append_field(text, "Content-Length", std::uint64_t{0});
-    }
-    text.append(connection_line(request.head, client.keeps_alive()));
-  }
-  text.append("\r\n");
-  out.end_text(from);
-  if (upgraded) {
-    client.close_after_this();
-    client.set_exchange(nullptr);
-    std::string leftover;
-    net::StreamPtr stream = exchange.take_stream(leftover);
-    client.worker().metrics().tunnels_open.add();
-    co_await client.tunnel(std::move(stream), std::move(leftover), request.snapshot->config->limits.idle_timeout * 10);
-    client.worker().metrics().tunnels_open.sub();
-    co_return;
-  }
-  if (head.framing == http::Framing::none) {
-    static_cast<void>(exchange.try_read_body());    // it sees its end there, and gives the connection back
-    if (keeper != nullptr) keeper->finish();
-    co_return;
-  }
-  if (head_only) {                                  // it was asked as a GET, and may not be stored: the body is not wanted
-    exchange.abandon();
-    co_return;
-  }
-  std::uint64_t in_a_row = 0;                      // bytes since others were served
-  for (;;) {
-    std::optional<Result<origin::Piece, origin::Failure>> piece = exchange.try_read_body();
-    if (!piece) {
-      passing.flush();                              // the origin pauses: the client gets all that there is
-      if (!client.push()) {
-        const bool drained = co_await client.drain();
-        if (!drained) {
-          exchange.abandon();
-          co_return;
-        }
-      }
-      piece.emplace(co_await exchange.read_body());
-    }
-    if (!*piece) {
-      log_debug("answer cut short: {}", (*piece).error().detail);
-      client.worker().metrics().origin_failures.add();
-      account.storing = policy::Storing::incomplete;
-      client.finish_uncleanly();
-      co_return;
-    }
-    const origin::Piece& got = **piece;
-    client.worker().metrics().origin_bytes_in.add(got.bytes.size());
-    if (!passing.codes()) account.body_bytes += got.bytes.size();
-    in_a_row += got.bytes.size();
-    if (keeper != nullptr) {
-      keeper->append(got.bytes);
-      if (got.end) keeper->finish();
-    }
-    if (passing.codes()) {
-      passing.append(got.bytes);
-      if (got.end) passing.finish();
-      if (passing.failed()) {
-        exchange.abandon();
-        client.finish_uncleanly();
-        co_return;
-      }
-    } else if (!got.bytes.empty()) {
-      if (chunked) {
-        std::string& size = out.begin_text();
-        const std::size_t at = size.size();
-        http::append_chunk_size(size, got.bytes.size());
-        out.end_text(at);
-      }
-      out.borrowed(got.bytes);
-      if (chunked) out.text("\r\n");
-    }
-    if (got.end && chunked) {
-      std::string& last = out.begin_text();
-      const std::size_t at = last.size();
-      last.append("0\r\n");
-      const http::HopByHop hop(exchange.trailers());
-      for (const http::Field& field : exchange.trailers()) {
-        if (!hop(field)) http::append_field(last, field.name, field.value);
-      }
-      last.append("\r\n");
-      out.end_text(at);
-    } else if (got.end && ending == Ending::frames && !exchange.trailers().empty()) {
-      client.send_trailers(exchange.trailers());
-    }
-    const bool end = got.end;
-    if (!client.push()) {                           // borrowed bytes are gone after this; what is left was copied
-      const bool drained = co_await client.drain();
-      if (!drained) {
-        exchange.abandon();
-        co_return;
-      }
-    }
-    if (end) co_return;
-    if (passing.codes()) {
-      co_await passing.pause();
-      continue;
-    }
-    if (in_a_row >= net::kTurnBytes) {
-      in_a_row = 0;
-      co_await net::yield(client.worker().loop());
-    }
+    append_failure(client, request, failure, account);
   }
 }
+
+}  // namespace
 
 net::Task<void> relay(Client& client, Request& request, policy::Reason reason, Account& account) {
   Worker& worker = client.worker();
@@ -457,20 +306,11 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   } else if (!head) {
     worker.metrics().origin_failures.add();
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
+    if (body != nullptr && body->fault == BodyReader::Fault::none && !body->reader->finished()) client.close_after_this();
     if (body != nullptr && body->fault != BodyReader::Fault::none) {
       append_body_fault(client, request, body->fault, account);
     } else {
-      if (body != nullptr && !body->reader->finished()) client.close_after_this();
-      // A GET or HEAD that passed only for its method may still have a stale answer to stand in.
-      const auto stale = request.stored ? policy::stale_instead(request.ask, request.stored->facts(), request.purge,
-                                                                policy::OriginTrouble::unreachable, request.rules(), request.now.wall_seconds())
-                                        : std::nullopt;
-      if (stale) {
-        append_hit(client.output(), request.head, *request.stored,
-                   {*stale, false, false, false, 0, {}, client.keeps_alive()}, *request.snapshot, request.rules(), read_wall_seconds(), account);
-      } else {
-        append_failure(client, request, head.error(), account);
-      }
+      append_stale_or_failure(client, request, head.error(), account);
     }
   } else {
     worker.metrics().origin_first_byte.observe(account.origin_time);

@@ -12,6 +12,7 @@
 #include "proxy/server/hit.h"
 #include "proxy/server/lead.h"
 #include "proxy/server/relay.h"
+#include "proxy/server/relay_answer.h"
 #include "proxy/server/traffic_purge.h"
 
 namespace davenport::server {
