@@ -5,13 +5,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/base/log.h"
 
 namespace davenport::net {
 
-Loop::Loop() : timers_(read_steady_clock()) {
+Loop::Loop() : timers_(read_steady_clock(), &Loop::on_earlier, this) {
   event_config* const config = event_config_new();
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);   // one thread; others come in by the eventfd
   base_ = event_base_new_with_config(config);
@@ -25,16 +26,14 @@ Loop::Loop() : timers_(read_steady_clock()) {
   event_add(wake_, nullptr);
   later_ = event_new(base_, -1, 0, &Loop::on_deferred, this);
   turn_ = event_new(base_, -1, 0, &Loop::on_turn, this);
-  tick_ = event_new(base_, -1, EV_PERSIST, &Loop::on_tick, this);
-  const timeval grain{0, std::chrono::duration_cast<Micros>(TimerWheel::kGrain).count()};
-  event_add(tick_, &grain);
+  tick_ = event_new(base_, -1, 0, &Loop::on_tick, this);
 }
 
 Loop::~Loop() {
   if (dns_ != nullptr) evdns_base_free(dns_, 1);
   event_free(later_);
   event_free(turn_);
-  event_free(tick_);
+  event_free(std::exchange(tick_, nullptr));
   event_free(wake_);
   // What evdns deferred (a cancelled look-up's callback) is run before the base goes.
   event_base_loop(base_, EVLOOP_NONBLOCK);
@@ -117,6 +116,19 @@ void Loop::on_wake(int fd, short, void* self) {
 void Loop::on_tick(int, short, void* self) {
   auto* const loop = static_cast<Loop*>(self);
   loop->timers_.advance(read_steady_clock());
+  loop->schedule_tick();
+}
+
+void Loop::on_earlier(void* self) { static_cast<Loop*>(self)->schedule_tick(); }
+
+// The kernel is asked to wake us when a timer is due, not each 10 ms: a proxy that has nothing to do sleeps. libevent's time is a coarse
+// one that may be behind, so that a tick comes some milliseconds early; then it is scheduled again.
+void Loop::schedule_tick() {
+  const SteadyTime next = timers_.next();
+  if (tick_ == nullptr || next == SteadyTime::max()) return;
+  const auto left = std::max(std::chrono::ceil<Millis>(next - read_steady_clock()), Millis{1});
+  const timeval wait{left / Seconds{1}, std::chrono::duration_cast<Micros>(left % Seconds{1}).count()};
+  event_add(tick_, &wait);
 }
 
 void Loop::cancel_waiters() {

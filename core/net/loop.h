@@ -50,6 +50,8 @@ class Loop {
 
  private:
   static void on_tick(int, short, void* self);
+  static void on_earlier(void* self);
+  void schedule_tick();
   static void on_wake(int, short, void* self);
   static void on_deferred(int, short, void* self);
   static void on_turn(int, short, void* self);

@@ -45,10 +45,24 @@ void TimerWheel::link(Timer& timer, SteadyTime at) {
   const std::int64_t tick = std::clamp(wanted, done_tick_ + 1, done_tick_ + static_cast<std::int64_t>(kSlots));
   timer.slot_tick_ = tick;
   push(slots_[static_cast<std::size_t>(tick) % kSlots], timer);
+  if (tick >= next_tick_ || earlier_ == nullptr) return;
+  next_tick_ = tick;
+  earlier_(whose_);
+}
+
+SteadyTime TimerWheel::next() {
+  next_tick_ = kNever;
+  for (std::int64_t tick = done_tick_ + 1; tick <= done_tick_ + static_cast<std::int64_t>(kSlots); ++tick) {
+    if (slots_[static_cast<std::size_t>(tick) % kSlots] == nullptr) continue;
+    next_tick_ = tick;
+    return start_ + tick * kGrain;
+  }
+  return SteadyTime::max();
 }
 
 void TimerWheel::advance(SteadyTime now) {
   const std::int64_t now_tick = tick_of(now);
+  next_tick_ = kWalking;                    // whoever walks asks for next() afterwards: what is armed meanwhile need not tell
   // A stall longer than one turn walks every slot once, not once for each tick missed.
   done_tick_ = std::max(done_tick_, now_tick - static_cast<std::int64_t>(kSlots));
   while (done_tick_ < now_tick) {

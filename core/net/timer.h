@@ -1,5 +1,5 @@
-// core/net/timer.h: deadlines that cost a store. One coarse wheel a loop is walked by one periodic tick; moving a deadline
-// later (what each request does) only writes the time, and the tick finds the node and puts it where it now belongs.
+// core/net/timer.h: deadlines that cost a store. One coarse wheel a loop is walked when its next slot with a timer comes up; moving
+// a deadline later (what each request does) only writes the time, and the walk finds the node and puts it where it now belongs.
 //     class IdleTimer final : public Timer { void expired(bool cancelled) override { connection_.close(); } … };
 //     timer.arm(now + 60s);   timer.disarm();
 // Grain   kGrain: a deadline fires up to two grains late, never early.
@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "core/base/clock.h"
 
@@ -45,10 +46,12 @@ class Timer {
 class TimerWheel {
  public:
   static constexpr Millis kGrain{10};
-  explicit TimerWheel(SteadyTime start) : start_(start) {}
+  using Earlier = void (*)(void* whose);    // the answer of next() is no longer right: a timer is due before
+  explicit TimerWheel(SteadyTime start, Earlier earlier = nullptr, void* whose = nullptr) : start_(start), earlier_(earlier), whose_(whose) {}
   ~TimerWheel();
 
-  void advance(SteadyTime now);             // fires what is due
+  void advance(SteadyTime now);             // fires what is due; then ask for next()
+  SteadyTime next();                        // when advance() will have something to look at; max(): never, the wheel is empty
   void cancel_all();                        // fires every armed timer as cancelled: the waiters' way out at shutdown
 
  private:
@@ -59,8 +62,13 @@ class TimerWheel {
   static void push(Timer*& head, Timer& timer);
   static Timer* pop(Timer*& head);
 
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max(), kWalking = std::numeric_limits<std::int64_t>::min();
+
   SteadyTime start_;
+  Earlier earlier_;
+  void* whose_;
   std::int64_t done_tick_ = -1;             // all ticks up to it were walked
+  std::int64_t next_tick_ = kNever;         // what next() said last
   std::array<Timer*, kSlots> slots_{};
 };
 

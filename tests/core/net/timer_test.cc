@@ -109,3 +109,36 @@ TEST_CASE("cancel_all wakes every armed timer as cancelled") {
   CHECK(armed.fired == 0);
   CHECK(idle.cancelled_count == 0);
 }
+
+TEST_CASE("the wheel says when it has something to look at, and tells when that comes earlier") {
+  int told = 0;
+  TimerWheel wheel(kStart, [](void* count) { ++*static_cast<int*>(count); }, &told);
+  CHECK(wheel.next() == SteadyTime::max());
+  Probe late(wheel), soon(wheel), later(wheel);
+  late.arm(kStart + 5s);
+  CHECK(told == 1);
+  CHECK(wheel.next() == kStart + 5'010ms);
+  soon.arm(kStart + 30ms);
+  CHECK(told == 2);
+  CHECK(wheel.next() == kStart + 40ms);
+  later.arm(kStart + 60s);                  // further away than a turn
+  late.arm(kStart + 6s);
+  CHECK(told == 2);
+  // Walked only when it asks for it, it fires all in time.
+  Millis at{0};
+  int walks = 0;
+  while (later.fired == 0 && walks < 100) {
+    const SteadyTime next = wheel.next();
+    REQUIRE(next != SteadyTime::max());
+    CHECK(next > kStart + at);
+    at = std::chrono::duration_cast<Millis>(next - kStart);
+    wheel.advance(next);
+    ++walks;
+    if (soon.fired == 0) CHECK(at <= 40ms);
+    if (late.fired == 0) CHECK(at <= 6'010ms);
+  }
+  CHECK(at <= 60'020ms);
+  CHECK(walks <= 12);
+  CHECK(soon.fired + late.fired + later.fired == 3);
+  CHECK(wheel.next() == SteadyTime::max());
+}
