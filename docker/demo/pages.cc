@@ -15,7 +15,7 @@ constexpr std::string_view kFrame = R"(<!doctype html>
 <form class="search" action="/search"><input type="search" name="q" placeholder="Search 240 good things" aria-label="Search" maxlength="80"></form>
 <nav>{{{links}}}<a href="/account">Account</a><a href="/basket">Basket <span class="badge"></span></a></nav></div></header>
 <main>{{{main}}}</main>
-<footer class="facts"><div><span class="cache">cache: asking …</span><span>Made at {{clock}} UTC in {{ms}} ms with {{queries}} queries</span>
+<footer class="facts"><div><span class="cache">cache: asking …</span><span>Made at {{clock}} UTC in {{ms}} ms with {{queries}}</span>
 <span id="took"></span><span>Reload: a page from the cache keeps its time.</span></div></footer></body></html>
 )";
 
@@ -95,7 +95,7 @@ std::string Pages::frame(std::string_view title, std::string_view main, const Ma
                          {"main", main},
                          {"clock", making.clock},
                          {"ms", std::to_string(making.milliseconds)},
-                         {"queries", std::to_string(making.queries)}});
+                         {"queries", fmt::format("{} {}", making.queries, making.queries == 1 ? "query" : "queries")}});
 }
 
 std::string Pages::cards(const std::vector<const Product*>& products) const {

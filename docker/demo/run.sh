@@ -123,8 +123,12 @@ ${bold}Change a price: the shop purges the tag product-17${plain}
   curl -si -d price=12.50 $shop/admin/product/17 | grep -iE '^(HTTP|purge-status)'
   curl -s $site/api/price/17
 
+${bold}Why is a page (not) served from the cache?${plain}
+  $build_dir/davenport explain --admin $admin $site/product/17
+
 ${bold}Purge by hand${plain}
-  curl -s -X POST -H 'Content-Type: application/json' -d '{"tags":["category-3"]}' $admin/purge
+  $build_dir/davenport purge --admin $admin --url $site/product/17
+  curl -s $admin/purge -d '{"tags": ["category-1"]}'
 
 Configuration: $work/davenport.toml   Logs: $work/shop.log, $work/davenport.log
 Ctrl-C ends both.
