@@ -176,7 +176,9 @@ Result<Value, Problem> parse_document(std::string_view text) {
     return root;
   } catch (const toml::parse_error& error) {
     const Place place = place_of(error.source());
-    return Problem{place.line, place.column, "", fmt::format("not TOML: {}", error.description()), ""};
+    const std::string_view said = error.description();
+    const bool two_forms = said.find("'listen'") != said.npos && said.find("redefine") != said.npos;
+    return Problem{place.line, place.column, "", fmt::format("not TOML: {}{}", said, two_forms ? " (listen = [...] is short for [[listen]] tables: use one of them)" : ""), ""};
   } catch (const WrongAssumption&) {
     return Problem{line_of_wrong_assumption(text), 1, "", "not TOML: a key was expected in this line", ""};
   }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
@@ -247,11 +249,12 @@ Result<ConfigPtr, Problems> load_file(std::string_view path) {
   const std::filesystem::path file_path(path);
   std::error_code failed;
   std::ifstream file(file_path, std::ios::binary);
+  const bool is_open = file.is_open();
+  const int code = errno;
   std::string text(kDocumentBytesMax + 1, '\0');   // one more than is taken, so that load() sees what is too long
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad() || std::filesystem::is_directory(file_path, failed)) {
-    return Problems{{0, 0, "", "the file cannot be read", ""}};
-  }
+  if (std::filesystem::is_directory(file_path, failed)) return Problems{{0, 0, "", "this is a directory: name the file in it", ""}};
+  if (!is_open || file.bad()) return Problems{{0, 0, "", std::string("the file cannot be read: ") + (is_open ? "an error while reading" : std::strerror(code)), ""}};
   text.resize(static_cast<std::size_t>(file.gcount()));
   return load(text, path);
 }

@@ -64,6 +64,8 @@ class Validator {
   }
 
   void listeners() {
+    const bool misspelt = std::any_of(context_.problems.begin(), context_.problems.end(), [](const Problem& problem) { return problem.suggestion == "listen"; });
+    if (config_.listeners.empty() && misspelt) return;
     if (config_.listeners.empty() && !context_.wrote("listen")) {
       error("listen", "expected at least one listener: listen = [\"0.0.0.0:8080\"]");
     } else if (config_.listeners.empty() && !mistaken("listen")) {

@@ -32,12 +32,15 @@ constexpr std::array kEviction{Choice<Eviction>{"lru", Eviction::lru}, Choice<Ev
 constexpr std::array kLogFormat{Choice<LogFormat>{"off", LogFormat::off},
                                 Choice<LogFormat>{"combined", LogFormat::combined},
                                 Choice<LogFormat>{"json", LogFormat::json}};
+constexpr std::array kLogLevel{Choice<LogLevel>{"debug", LogLevel::debug}, Choice<LogLevel>{"info", LogLevel::info},
+                               Choice<LogLevel>{"warning", LogLevel::warning}, Choice<LogLevel>{"error", LogLevel::error}};
 
 constexpr const auto& choices(Balance) { return kBalance; }
 constexpr const auto& choices(TlsVersion) { return kTlsVersion; }
 constexpr const auto& choices(SetCookie) { return kSetCookie; }
 constexpr const auto& choices(Eviction) { return kEviction; }
 constexpr const auto& choices(LogFormat) { return kLogFormat; }
+constexpr const auto& choices(LogLevel) { return kLogLevel; }
 
 template <class T>
 constexpr bool is_duration = std::is_same_v<T, Millis> || std::is_same_v<T, Seconds>;
@@ -275,7 +278,9 @@ class Assigner {
 
   template <class T, class Read>
   void read_list(std::vector<T>* slot, std::string_view what, Read read_element) const {
-    if (value_.array() == nullptr) return wanted(what);
+    if (value_.array() == nullptr) {
+      return value_.string() == nullptr ? wanted(what) : wanted(fmt::format("{}, as [\"{}\"]", what, *value_.string()));
+    }
     std::vector<T> read;
     const std::size_t mistakes = context_.problems.size();
     for (const Value& element : *value_.array()) {

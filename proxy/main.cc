@@ -1,7 +1,10 @@
 // proxy/main.cc: the command line of `davenport`.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "proxy/cli.h"
 
@@ -151,6 +154,17 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty()) {
       std::fprintf(stderr, "There is no command \"%s\": davenport --help lists them.\n", argv[1]);
+      return kUsage;
+    }
+    // A name that is not known is said before what is missing without it.
+    const std::vector<std::string> unknown = app.remaining(true);
+    const auto option = std::find_if(unknown.begin(), unknown.end(), [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && option != unknown.end()) {
+      std::fprintf(stderr, "There is no option \"%s\": --help, also after a command, lists them.\n", option->c_str());
+      return kUsage;
+    }
+    if (argc == 1) {
+      std::fputs(app.help().c_str(), stderr);
       return kUsage;
     }
     return app.exit(error) == 0 ? 0 : kUsage;

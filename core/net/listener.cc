@@ -38,7 +38,9 @@ Result<int> open_listening_socket(const SocketAddress& address, bool shared) {
     ::close(fd);
     std::string hint;
     if (code == EADDRINUSE) hint = " (another program listens there: `ss -ltnp` names it)";
-    if (code == EACCES) hint = " (ports below 1024 need CAP_NET_BIND_SERVICE)";
+    if (code == ENOENT) hint = " (make its directory)";
+    if (code == EACCES && address.is_unix()) hint = " (let Davenport's user write there)";
+    else if (code == EACCES) hint = " (ports below 1024 need CAP_NET_BIND_SERVICE)";
     return Error{"cannot listen on " + address.text() + ": " + std::strerror(code) + hint};
   }
   return fd;

@@ -122,7 +122,7 @@ void add_reach(JsonWriter& json, const purge::Receipt& receipt) {
 
 Answer refusal_of(Entry entry) {
   if (entry == Entry::no_token) {
-    Answer answer = problem(401, "The admin API wants its bearer token (admin.token).");
+    Answer answer = problem(401, "The admin API wants its bearer token (admin.token_file, admin.token_env).");
     answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"davenport admin\"");
     return answer;
   }

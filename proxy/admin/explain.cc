@@ -255,6 +255,8 @@ void advise(Explanation& out, const config::CacheRules& rules) {
   if (out.reason == "uri_miss") {
     out.advice.emplace_back("Nothing is stored: it was not asked for yet, or it was evicted, or its answer may not be stored. Ask for it "
                             "once; Cache-Status and the access log name the reason (`storing`), and then this page has its advice.");
+    const bool loopback = out.url.find("://localhost") != out.url.npos || out.url.find("://127.0.0.1") != out.url.npos;
+    if (loopback) out.advice.emplace_back("The host is part of the key: what was asked for at localhost is not found at 127.0.0.1, nor the other way round.");
   }
   if (out.reason == "vary_miss") {
     out.advice.emplace_back("Narrow the origin's Vary to the fields that really choose the answer.");

@@ -95,7 +95,7 @@ Result<Output> Output::open(const std::string& path) {
       if (errno == ENOENT) hint = " (make its directory)";
       if (errno == EACCES) hint = " (let Davenport's user write there)";
       if (errno == ENXIO) hint = " (nobody reads from this pipe yet)";
-      return Error{"cannot open access_log.path \"" + path + "\": " + std::strerror(errno) + hint};
+      return Error{"cannot open log.access.path \"" + path + "\": " + std::strerror(errno) + hint};
     }
   }
   struct stat info {};

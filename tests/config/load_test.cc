@@ -227,11 +227,15 @@ TEST_CASE("a file is read from the disk, and one that cannot be is a problem of 
   REQUIRE_FALSE(empty.has_value());
   CHECK(empty.error().size() == 2);   // neither a listener nor an origin
   std::filesystem::remove(path);
-  for (const std::string& unreadable : {path.string(), std::string("/"), std::string()}) {
+  struct Unreadable {
+    std::string file, why;
+  };
+  for (const auto& [unreadable, why] : {Unreadable{path.string(), ": the file cannot be read: No such file or directory"},
+                                        Unreadable{"/", ": this is a directory: name the file in it"}, Unreadable{"", ": the file cannot be read: No such file or directory"}}) {
     CAPTURE(unreadable);
     const auto failed = load_file(unreadable);
     REQUIRE_FALSE(failed.has_value());
-    CHECK(to_text(failed.error().at(0), unreadable) == unreadable + ": the file cannot be read");
+    CHECK(to_text(failed.error().at(0), unreadable) == unreadable + why);
   }
 }
 

@@ -63,7 +63,7 @@ TEST_CASE("a value of the wrong type is refused with what was expected and what 
       {"[origin.shop.health]\nenabled = 1\n", "4:11: origin.shop.health.enabled: expected true or false; found 1"},
       {"[cache.defaults]\nkeep = \"1500ms\"\n",
        "4:8: cache.defaults.keep: expected a whole number of seconds; found \"1500ms\""},
-      {"[cache.defaults]\ntags = \"a\"\n", "4:8: cache.defaults.tags: expected a list of texts; found \"a\""},
+      {"[cache.defaults]\ntags = \"a\"\n", "4:8: cache.defaults.tags: expected a list of texts, as [\"a\"]; found \"a\""},
       {"[cache.defaults]\ntags = [\"a\", 1]\n", "4:14: cache.defaults.tags[1]: expected a text in quotes; found 1"},
       {"[cache.defaults]\nstatus_ttl = 1\n", "4:14: cache.defaults.status_ttl: expected a table of statuses and "
                                              "durations such as { 404 = \"30s\" }; found 1"},
@@ -80,6 +80,8 @@ TEST_CASE("a value of the wrong type is refused with what was expected and what 
        "4:20: forwarding.trusted_proxies[0]: \"10.0.0.1/8\" has bits behind its prefix; did you mean \"10.0.0.0/8\"?"},
       {"[forwarding]\ntrusted_proxies = [1]\n",
        "4:20: forwarding.trusted_proxies[0]: expected a network such as \"10.0.0.0/8\"; found 1"},
+      {"[forwarding]\ntrusted_proxies = \"::1\"\n",
+       "4:19: forwarding.trusted_proxies: expected a list of addresses and networks, as [\"::1\"]; found \"::1\""},
       {"[admin]\naddress = 9090\n", "4:11: admin.address: expected an address such as \"127.0.0.1:8080\"; found 9090"},
       {"[cache]\neviction = \"s3fifo\"\n",
        "4:12: cache.eviction: expected one of \"lru\", \"s3_fifo\"; found \"s3fifo\"; did you mean \"s3_fifo\"?"},
@@ -190,6 +192,10 @@ TEST_CASE("listeners are needed, numeric and different") {
   struct Row4 { std::string_view listen, problem; };
   for (const Row4& row : {
            Row4{"", "davenport.toml: listen: expected at least one listener: listen = [\"0.0.0.0:8080\"]"},
+           Row4{"listn = [\"0.0.0.0:1\"]\n", "davenport.toml:1:1: listn: unknown setting; did you mean \"listen\"?"},
+           Row4{"listen = [\"0.0.0.0:1\"]\n[[listen]]\n",
+                "davenport.toml:2:1: not TOML: Error while parsing table header: cannot redefine existing array 'listen' as array-of-tables "
+                "(listen = [...] is short for [[listen]] tables: use one of them)"},
            Row4{"listen = []\n", "davenport.toml:1:1: listen: expected at least one address"},
            Row4{"listen = \"0.0.0.0:1\"\n",
                 "davenport.toml:1:10: listen: expected [[listen]] tables or a list of addresses; found \"0.0.0.0:1\""},
