@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/log_level.h"
 #include "core/base/result.h"
 #include "core/http/parser.h"
 
@@ -365,6 +366,7 @@ struct Config {
   Admin admin;
   Redis redis;
   Warm warm;
+  LogLevel log_level = LogLevel::info;         // of what goes to standard error
   AccessLog access_log;
   Millis shutdown_pause{0};                    // between /readyz turning 503 and the listeners closing
   Millis shutdown_timeout{30'000};             // for requests under way at SIGTERM

@@ -35,11 +35,11 @@ origin = "shop"
 ```
 
 `davenport check FILE` names every mistake with its line and column, and `check --print` shows what a file comes to. A
-commented sample with every setting is [config/davenport.sample.toml](../config/davenport.sample.toml).
+commented sample with nearly every setting is [config/davenport.sample.toml](../config/davenport.sample.toml).
 
 - **Sizes**: `"64KiB"`, `"256MiB"`, `"1GB"`, or a number of bytes. KiB, MiB, GiB, TiB are powers of 1024; kB, MB, GB, TB
   of 1000.
-- **Durations**: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"7d"`, or a number of seconds.
+- **Durations**: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"7d"`, whole numbers; without a unit: seconds.
 - **Addresses**: `"127.0.0.1:8080"`, `"[::1]:8080"`, `"unix:/run/shop.sock"`; for origins also `"name:8080"`.
 - **Networks**: `"10.0.0.0/8"`, `"::1"`; `"unix"` is whoever comes over a Unix socket.
 - **Secrets** never stand in the file. KEY`_file` names a file that holds one (a relative path starts at the

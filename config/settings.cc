@@ -230,6 +230,8 @@ constexpr Setting<Config> kFile[] = {
      {.high = 64 * kTiB, .reload = Reload::restart}},
     {"warm.start_time", warm<&Warm::start_time>, "How long that may take at most.", {.low = 10, .high = kHour, .reload = Reload::restart}},
 
+    {"log.level", at<Config, &Config::log_level>,
+     "How much is said on standard error: `debug` (each request that an origin failed), `info`, `warning` or `error`."},
     {"log.access.format", at<Config, &Config::access_log, &AccessLog::format>,
      "One line for each request: `json`, `combined` (as Apache and nginx write it), or `off`.",
      {.reload = Reload::restart}},
@@ -276,7 +278,7 @@ constexpr Setting<TlsCertificate> kCertificate[] = {
 
 constexpr Section kSections[] = {
     {"", "The process as a whole."},
-    {"cache", "The store. What may be stored, and for how long, is said by the cache rules below."},
+    {"cache", "The store. What may be stored, and for how long, is said by `[cache.defaults]` and `[route.cache]`."},
     {"limits", "What a client may take."},
     {"forwarding", "Whom to believe about the client, and what origins are told."},
     {"purge", "PURGE requests on the listeners of the traffic."},
@@ -286,6 +288,7 @@ constexpr Section kSections[] = {
     {"http2", "HTTP/2 with clients."},
     {"redis", "The tier that instances share, and the log of their purges."},
     {"warm", "Filling the cache before visitors ask for it."},
+    {"log", "What is said on standard error."},
     {"log.access", "The access log."},
     {"shutdown", "The end."},
 };

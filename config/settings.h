@@ -26,7 +26,7 @@ using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*,
                           std::optional<std::vector<std::string>>*, std::map<int, Seconds>*, std::map<std::string, Seconds>*, Address*,
                           std::vector<Network>*, std::vector<OriginServer>*, OriginServer*, std::vector<TlsCertificate>*,
                           std::vector<HeaderLine>*, TlsVersion*, Balance*, SetCookie*, Eviction*,
-                          LogFormat*>;
+                          LogFormat*, LogLevel*>;
 
 template <class Owner, auto... Path>
 Slot at(Owner& owner) {

@@ -46,7 +46,7 @@ constexpr Setting<Origin> kOrigin[] = {
      "a server that is in trouble.",
      {.high = 1}},
     {"eject_after", of<&Origin::eject_after>,
-     "Failures in a row (no connection, reset, time-out) after which a server gets no requests for a while. 0: never."},
+     "Failures in a row (no connection, reset, time-out) after which a server gets no requests for a while; a lone one is asked on, and the log says that it fails. 0: never."},
     {"eject_time", of<&Origin::eject_time>, "How long the first time; doubled for each time in a row.",
      {.low = 1, .high = kHour}},
     {"eject_max", of<&Origin::eject_max>, "How long at most.", {.low = 1, .high = 24 * kHour}},

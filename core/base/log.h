@@ -6,9 +6,9 @@
 
 #include <string_view>
 
-namespace davenport {
+#include "core/base/log_level.h"
 
-enum class LogLevel { debug, info, warning, error };
+namespace davenport {
 
 void set_log_level(LogLevel level);
 void write_log(LogLevel level, std::string_view message);

@@ -230,19 +230,32 @@ void Cluster::head_received(Member& member) {
 void Cluster::succeeded(Member& member) {
   if (!member.troubled.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(roster_->mutex_);
+  if (tells_of(member.lone_failures)) log_info("origin {}: server {} answers again", settings_.name, member.text);
+  member.lone_failures = 0;
   member.ejection.success();
   member.troubled = false;
 }
 
-void Cluster::failed(Member& member, SteadyTime now) {
+// An only server is not ejected, but its failures and its return are told as if it were.
+bool Cluster::tells_of(std::uint32_t failures) const { return ejection_rules_.after > 0 && failures >= ejection_rules_.after; }
+
+void Cluster::failed(Member& member, SteadyTime now, std::string_view why) {
   member.failures.fetch_add(1, std::memory_order_relaxed);
   const std::scoped_lock lock(roster_->mutex_);
-  if (listed_.size() <= 1) return;
+  if (listed_.size() <= 1) {
+    const bool told = tells_of(member.lone_failures++);
+    member.troubled = true;
+    if (!told && tells_of(member.lone_failures)) {
+      log_warning("origin {}: server {} has failed {} times in a row, last: {}; it is the only one, so it is asked on", settings_.name, member.text,
+                  member.lone_failures, why);
+    }
+    return;
+  }
   const bool ejected = member.ejection.failure(ejection_rules_, now);
   member.troubled = member.ejection.troubled();
   if (!ejected) return;
   member.ejections.fetch_add(1, std::memory_order_relaxed);
-  log_warning("origin {}: server {} has failed too often and is left alone for a while", settings_.name, member.text);
+  log_warning("origin {}: server {} has failed too often and is left alone for a while; last: {}", settings_.name, member.text, why);
   roster_->pump(now);          // where nobody is left, those who wait are told
 }
 

@@ -132,7 +132,7 @@ Failure Exchange::Impl::fail(FailureKind kind, std::string_view detail) {
   const bool stale = timings_.reused && !received_ && kind == FailureKind::connection_terminated;
   if (is_servers(kind) && counted_ && !reported_ && !stale) {
     reported_ = true;
-    cluster_->failed(*member_, now());
+    cluster_->failed(*member_, now(), detail);
   }
   return failure(kind, detail);
 }

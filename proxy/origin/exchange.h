@@ -57,6 +57,9 @@ struct Timings {
   SteadyTime started{}, connected{}, first_byte{};
   bool reused = false;         // a pooled connection
   std::uint32_t attempts = 0;
+  Micros to_first_byte() const {  // 0: there was none
+    return first_byte == SteadyTime{} ? Micros{0} : std::chrono::duration_cast<Micros>(first_byte - started);
+  }
 };
 
 class Exchange {

@@ -30,6 +30,7 @@ struct Member {
   std::atomic<bool> retired{false};             // no cluster of today lists it: connections are not pooled any more
   std::atomic<bool> troubled{false};            // ejection.troubled(): a success has something to reset
   Ejection ejection;                            // guarded
+  std::uint32_t lone_failures = 0;              // guarded; in a row, of an only server, which is never ejected
 };
 
 using MemberPtr = std::shared_ptr<Member>;

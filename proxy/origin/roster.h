@@ -162,7 +162,7 @@ class Cluster {
   // How an exchange with `member` went. A failure is one of the server's own making (connect, reset, time-out).
   void head_received(Member& member);
   void succeeded(Member& member);
-  void failed(Member& member, SteadyTime now);
+  void failed(Member& member, SteadyTime now, std::string_view why);
   void ended(Member& member);                            // after either, or neither: it is outstanding no more
 
   void set_healthy(Member& member, bool healthy, SteadyTime now);
@@ -196,6 +196,7 @@ class Cluster {
   void list(std::size_t server, MemberPtr member);
   MemberPtr find(const net::SocketAddress& address) const;
   bool any_idle() const;
+  bool tells_of(std::uint32_t lone_failures) const;
   bool lists_here(const Member& member) const;
   bool admits(const Member& member, SteadyTime now) const;
   enum class Pick : std::uint8_t { chosen, busy, none };

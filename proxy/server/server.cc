@@ -93,6 +93,7 @@ class ServerImpl final : public Server {
     if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
     tickets_->set(snapshot->config->handshakes.ticket_key_lifetime, ticket_secret(*snapshot->config));
     log_lone_tickets(*snapshot->config);
+    set_log_level(snapshot->config->log_level);
     {
       const std::scoped_lock lock(mutex_);
       snapshot_ = snapshot;
@@ -251,6 +252,7 @@ Result<std::unique_ptr<Server>> Server::start(net::Loop& main_loop, config::Conf
   }
   auto tickets = std::make_shared<net::TicketKeys>(config->handshakes.ticket_key_lifetime, ticket_secret(*config));
   log_lone_tickets(*config);
+  set_log_level(config->log_level);
   const Result<SnapshotPtr> snapshot = make_snapshot(std::move(config), nullptr, tickets, read_wall_seconds());
   if (!snapshot) return snapshot.error();
   auto server = std::make_unique<ServerImpl>(main_loop, *snapshot, std::move(tickets), std::move(log));

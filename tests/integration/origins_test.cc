@@ -268,6 +268,19 @@ TEST_CASE("a server that fails again and again is left alone for a while, then t
   await_condition("it to be tried again", [&] { return proxy.get("/x").body == "mended"; });
 }
 
+TEST_CASE("an only server that fails is asked on, and the log says that it fails, why, and when it answers again") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("origin.app", "eject_after = 3"));
+  origin.on("GET", "/a").reset();
+  for (int i = 0; i < 5; ++i) CHECK(proxy.get("/a").status == 502);
+  proxy.await_log("has failed 3 times in a row, last: ");
+  origin.on("GET", "/b").reply(200, kNoStore, "b");
+  CHECK(proxy.get("/b").body == "b");
+  proxy.await_log("answers again");
+  const std::string log = proxy.log();
+  CHECK(log.find("times in a row") == log.rfind("times in a row"));     // once, not at each request
+}
+
 TEST_CASE("a body that was cut is not stored, does not end cleanly, and its connection is not used again") {
   Origin origin;
   const Proxy proxy(config_for(origin).add("", "workers = 1"));

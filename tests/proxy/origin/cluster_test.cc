@@ -49,7 +49,7 @@ std::string one(const ClusterPtr& cluster, SteadyTime now = kNow) {
 }
 
 void fail(const ClusterPtr& cluster, std::size_t at, int times, SteadyTime now = kNow) {
-  for (int i = 0; i < times; ++i) cluster->failed(*cluster->members().at(at), now);
+  for (int i = 0; i < times; ++i) cluster->failed(*cluster->members().at(at), now, "reset");
 }
 
 config::OriginServer name_server(const std::string& name) {
@@ -223,7 +223,7 @@ TEST_CASE("a reload keeps the health, the counters and the slots of servers that
   const ClusterPtr old = make_cluster(origin, nullptr);
   const MemberPtr gone = old->members()[0], stays = old->members()[1], sick = old->members()[2];
   old->set_healthy(*sick, false, kNow);
-  old->failed(*stays, kNow);
+  old->failed(*stays, kNow, "reset");
   const Grant grant = acquire(old);
   const Slot slot(grant.member);
 
