@@ -136,7 +136,7 @@ struct ServerColumn {
 };
 
 constexpr ServerColumn kServerColumns[] = {
-    {"davenport_origin_server_up", "gauge", "1 while active checks find the server healthy.",
+    {"davenport_origin_server_up", "gauge", "1 unless active checks find the server unhealthy.",
      [](const origin::ServerState& state) -> std::uint64_t { return state.healthy ? 1 : 0; }},
     {"davenport_origin_server_ejected", "gauge", "1 while the server is left alone for its failures.",
      [](const origin::ServerState& state) -> std::uint64_t { return state.ejected ? 1 : 0; }},

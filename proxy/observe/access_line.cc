@@ -192,7 +192,7 @@ void AccessFormatter::append_combined(std::string& out, const AccessRecord& reco
   append_pair(out, " age=", record.age_s >= 0, record.age_s);
   append_pair(out, " ttl=", record.age_s >= 0, record.ttl_s);
   append_pair(out, " time_us=", true, record.duration_us);
-  append_pair(out, " origin_us=", !record.origin_server.empty(), record.origin_us);
+  append_pair(out, " origin_us=", record.origin_us > 0, record.origin_us);
   out += " origin=";
   append_word(out, record.origin_server);
   out += '\n';
@@ -229,7 +229,7 @@ void AccessFormatter::append_json(std::string& out, const AccessRecord& record) 
   }
   append_pair(out, R"(,"time_us":)", true, record.duration_us);
   if (!record.origin_server.empty()) {
-    append_pair(out, R"(,"origin_us":)", true, record.origin_us);
+    if (record.origin_us > 0) append_pair(out, R"(,"origin_us":)", true, record.origin_us);
     append_json_text(out, R"(,"origin":)", record.origin_server);
   }
   out += "}\n";

@@ -23,7 +23,7 @@ struct AccessRecord {
   std::uint16_t status = 0;
   std::uint8_t http_major = 1, http_minor = 1;
   std::uint64_t bytes_out = 0;      // of the body
-  std::uint32_t duration_us = 0, origin_us = 0;   // origin: to its first byte
+  std::uint32_t duration_us = 0, origin_us = 0;   // origin: to its first byte; 0: none came
   policy::Reason reason{};
   bool has_reason = false;
   policy::Storing storing = policy::Storing::not_asked;

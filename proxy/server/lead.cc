@@ -258,7 +258,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   }
   times.response_time = read_wall_seconds();
   led.server = exchange->server();
-  led.first_byte = std::chrono::duration_cast<Micros>(exchange->timings().first_byte - exchange->timings().started);
+  led.first_byte = exchange->timings().to_first_byte();
 
   const auto stale_for = [&](policy::OriginTrouble trouble) -> std::optional<policy::Reason> {
     if (!request.stored) return std::nullopt;

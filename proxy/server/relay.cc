@@ -292,7 +292,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
       head = co_await exchange.next_head();
     }
   }
-  account.origin_time = std::chrono::duration_cast<Micros>(exchange.timings().first_byte - exchange.timings().started);
+  account.origin_time = exchange.timings().to_first_byte();
   account.origin_server = exchange.server();
   if (head) {
     if (const char* const fault = fault_of_upgrade(request.head, **head)) {

@@ -172,6 +172,19 @@ TEST_CASE("each request is one line of the access log, with reason, storing, age
   CHECK(records[2].dump().find("TRACE") != std::string::npos);
 }
 
+TEST_CASE("an origin that gave no byte has no time to its first byte in the access log") {
+  const TempDir dir;
+  ProxyConfig config;
+  config.origin("app", {"127.0.0.1:" + std::to_string(free_port())}).route("path = \"/\"").add("route", "origin = \"app\"");
+  const Proxy proxy(config.add("log.access", "format = \"json\"").add("log.access", "path = \"" + dir.file("access.log") + "\""));
+  CHECK(proxy.get("/a").status == 502);
+  CHECK(proxy.request("POST", "/a").status == 502);
+  await_condition("two lines", [&] { return lines_in(read_file(dir.file("access.log"))) == 2; });
+  const std::string lines = read_file(dir.file("access.log"));
+  CHECK(lines.find("\"status\":502") != std::string::npos);
+  CHECK(lines.find("origin_us") == std::string::npos);
+}
+
 TEST_CASE("SIGUSR1 opens the access log anew, so that it can be rotated without losing a line") {
   Origin origin;
   const TempDir dir;
