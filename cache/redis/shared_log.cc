@@ -472,9 +472,22 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
   co_return more ? Polled::more : Polled::nothing;
 }
 
+// Not at the first failure: connections are made anew all the time, at the start too.
+void SharedLog::tell_if_cut_off() {
+  if (!cut_off()) return;
+  const SteadyTime now = loop_.now();
+  if (cut_off_since_ == SteadyTime{}) cut_off_since_ = now;
+  if (cut_off_told_ || now - cut_off_since_ < settings_.lease) return;
+  cut_off_told_ = true;
+  log_warning("purge log: out of reach; {}", settings_.strict ? "all that is stored is validated (redis.strict)"
+                                                               : "what is stored is served until it is stale, purged elsewhere or not (redis.strict)");
+}
+
 void SharedLog::renewed() {
   if (!lease_.trusted()) return;
   const bool was_cut_off = cut_off();
+  cut_off_since_ = {};
+  cut_off_told_ = false;
   if (was_cut_off) log_info("purge log: followed as {}, at position {}", instance_, state_.at().position);
   lease_until_.store(nanoseconds(lease_.until()), std::memory_order_release);
 }
@@ -514,6 +527,7 @@ net::Task<void> SharedLog::beat(SharedLog& self) {
   for (;;) {
     const Polled polled = co_await self.poll(self.beat_lane_, true);
     if (self.loop_.stopping()) co_return;
+    if (polled == Polled::failed) self.tell_if_cut_off();
     const Millis pause = polled == Polled::failed ? kRetry : every;
     const net::Wake wake = co_await self.beat_wanted_.wait(self.loop_.now() + pause);
     if (wake == net::Wake::cancelled) co_return;

@@ -70,6 +70,7 @@ class SharedLog final : public purge::Log {
 
   purge::Position apply(const purge::LogEntry& entry);
   void took(purge::SharedState::Step step);
+  void tell_if_cut_off();
   void renewed();
   Millis dead_after() const;            // an instance that was silent for so long is not waited for
   bool cut_off() const;
@@ -83,6 +84,8 @@ class SharedLog final : public purge::Log {
   mutable purge::EmbeddedLog applied_;
   purge::SharedState state_;
   purge::Lease lease_;                  // the log's thread
+  SteadyTime cut_off_since_{};               // as far as the log was told; the loop's thread
+  bool cut_off_told_ = false;
   std::atomic<std::int64_t> lease_until_{0};         // for the others, nanoseconds of the steady clock; 0: not trusted yet
   std::atomic<std::uint64_t> forks_{0}, gaps_{0}, repaired_{0}, unreadable_{0};
 

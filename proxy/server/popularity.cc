@@ -113,6 +113,10 @@ net::Task<void> Popularity::fill(Popularity& self) {
   self.filled_ = filling->filled;
   self.filled_.took = std::chrono::duration_cast<Millis>(loop.now() - begun);
   self.filled_.over = true;
+  if (!followed) {
+    log_warning("warming: redis is out of reach, so nothing was brought into memory");
+    co_return;
+  }
   log_info("warming: memory filled from redis: {} answers, {} KiB, {} not there, in {} ms", self.filled_.objects, self.filled_.bytes >> 10,
            self.filled_.absent, self.filled_.took.count());
 }
