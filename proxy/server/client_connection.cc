@@ -173,9 +173,12 @@ ClientConnection::Taken ClientConnection::take() {
   const Now now = read_clocks();
   http::RequestHead& head = worker_.head();
   Output& out = worker_.output();
-  const bool half_parsed = kept_ != nullptr && kept_->parser;
-  http::RequestParser parser = half_parsed ? *kept_->parser : http::RequestParser(head_limits_of_->config->limits.head);
-  if (half_parsed) kept_->parser.reset();
+  http::RequestParser parser(head_limits_of_->config->limits.head);
+  if (kept_ != nullptr && kept_->half) {
+    parser = kept_->half->parser;
+    head = std::move(kept_->half->head);
+    kept_->half.reset();
+  }
   while (true) {
     if (in.empty()) {
       starved_ = true;
@@ -184,7 +187,7 @@ ClientConnection::Taken ClientConnection::take() {
     const http::ParseResult parsed = parser.parse(in, head);
     if (parsed.state == http::ParseState::need_more) {
       starved_ = true;
-      kept().parser.emplace(parser);
+      kept().half.emplace(parser, std::move(head));
       break;
     }
     if (parsed.state == http::ParseState::error && may_speak_http2() && (in.starts_with(kHttp2Line) || kHttp2Line.starts_with(in))) {

@@ -83,11 +83,16 @@ class ClientConnection final : public Client {
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
 
+  // The worker's head is whoever's turn it is: what a connection has read of one lies here until its next turn.
+  struct HalfHead {
+    http::RequestParser parser;
+    http::RequestHead head;
+  };
   // What was read and not yet used. An idle connection has none.
   struct Kept {
     std::string bytes;
-    std::optional<http::RequestParser> parser;           // where in the head it stands; empty between requests
-    SteadyTime head_started{};                           // of a head that has begun and not ended
+    std::optional<HalfHead> half;                        // of a head that has begun and not ended
+    SteadyTime head_started{};                           // when it began
   };
   Kept& kept() {
     if (kept_ == nullptr) kept_ = std::make_unique<Kept>();

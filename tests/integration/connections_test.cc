@@ -68,6 +68,40 @@ TEST_CASE("a request that trickles in byte by byte is a request") {
   CHECK(client.read().body == "the body");
 }
 
+TEST_CASE("heads that come in pieces on several connections of one worker are not mixed up") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1"));
+  origin.on("GET", "/pub").reply(200, {{"cache-control", "max-age=60"}}, "pub");
+  origin.on("POST", "/me").reply([](const SeenRequest& request) {
+    return Reply{200, {}, request.body + "|" + request.field("x-a") + "|" + request.field("cookie") + "|" + request.field("x-e") + "|" + request.field("x-last")};
+  });
+  CHECK(proxy.get("/pub").body == "pub");
+  const std::string whole = "POST /me HTTP/1.1\r\nHost: shop.test\r\nX-A: 1\r\nCookie: a=A\r\nContent-Length: 3\r\nX-Last: z\r\n\r\nabc";
+  const std::string others[] = {
+      "GET /pub HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n\r\n",                       // a hit
+      "GET /pub HTTP/1.1\r\nHost: shop.test\r\nX-E: \r\nCookie: session=OF-ANOTHER\r\n\r\n",
+      "HEAD /pub HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+      "B d: x\r\n\r\n",                                                                                                   // refused
+      "GET /never-whole HTTP/1.1\r\nHost: shop.test\r\nCookie: session=OF-ANOTHER\r\nX-"};                              // half as well
+  for (const std::string& other : others) {
+    for (std::size_t cut = 1; cut < whole.size(); ++cut) {
+      CAPTURE(other);
+      CAPTURE(cut);
+      Client first = proxy.client(), second = proxy.client();
+      const double before = proxy.metric("bytes_in_total").value_or(0);
+      const auto await_bytes = [&](std::size_t more) {
+        await_condition("the worker to have read it", [&] { return proxy.metric("bytes_in_total") >= before + static_cast<double>(more); });
+      };
+      first.send(whole.substr(0, cut));
+      await_bytes(cut);
+      second.send(other);
+      await_bytes(cut + other.size());
+      first.send(whole.substr(cut));
+      CHECK(first.read().body == "abc|1|a=A||z");
+    }
+  }
+}
+
 TEST_CASE("an empty line before a request is skipped (RFC 9112 §2.2)") {
   Origin origin;
   const Proxy proxy(config_for(origin));
