@@ -5,6 +5,7 @@
 #include "core/base/text.h"
 #include "core/http/bytes.h"
 #include "core/http/field_names.h"
+#include "core/http/grammar.h"
 
 namespace davenport::http {
 namespace {
@@ -15,11 +16,20 @@ constexpr std::uint64_t bits(std::initializer_list<FieldId> ids) {
   return all;
 }
 
-// Of the names we know, these alone may be for one hop. "other" is a name we do not know.
-constexpr std::uint64_t kOneHop =
-    bits({FieldId::other, FieldId::connection, FieldId::keep_alive, FieldId::proxy_authenticate,
-          FieldId::proxy_authentication_info, FieldId::proxy_authorization, FieldId::proxy_connection, FieldId::te,
-          FieldId::trailer, FieldId::upgrade});
+// What these say concerns whoever comes after us, and what a proxy adds must not be stripped by a client's word.
+constexpr std::uint64_t kNotOneHopInRequest =
+    bits({FieldId::host, FieldId::authorization, FieldId::cookie, FieldId::content_length, FieldId::cache_control, FieldId::transfer_encoding,
+          FieldId::set_cookie, FieldId::via, FieldId::forwarded, FieldId::x_forwarded_for, FieldId::x_forwarded_host, FieldId::x_forwarded_proto,
+          FieldId::x_request_id});
+// Without one of these the answer's bytes, or who may have them, would be something else.
+constexpr std::uint64_t kNotOneHopInResponse =
+    bits({FieldId::content_length, FieldId::content_encoding, FieldId::content_range, FieldId::content_type, FieldId::cache_control,
+          FieldId::cdn_cache_control, FieldId::surrogate_control, FieldId::pragma, FieldId::expires, FieldId::vary, FieldId::set_cookie,
+          FieldId::location});
+// These stay where they are read, and are not passed on for what they are (serializer.h).
+constexpr std::uint64_t kOfTheConnection =
+    bits({FieldId::connection, FieldId::keep_alive, FieldId::proxy_authenticate, FieldId::proxy_authentication_info, FieldId::proxy_authorization,
+          FieldId::proxy_connection, FieldId::te, FieldId::trailer, FieldId::transfer_encoding, FieldId::upgrade});
 
 bool begins_with_any_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
@@ -42,14 +52,12 @@ bool is_token_text(std::string_view text) {
 }  // namespace
 
 bool request_connection_may_name(std::string_view name) {
-  const FieldId id = detail::find_known(name);
-  if ((field_bit(id) & kOneHop) == 0) return false;
+  if ((field_bit(detail::find_known(name)) & kNotOneHopInRequest) != 0) return false;
   return !begins_with_any_case(name, "x-forwarded-") && !iequals(name, "x-real-ip");
 }
 
 bool response_connection_may_name(std::string_view name) {
-  const FieldId id = detail::find_known(name);
-  return (field_bit(id) & (kOneHop | field_bit(FieldId::transfer_encoding))) != 0;
+  return (field_bit(detail::find_known(name)) & kNotOneHopInResponse) == 0;
 }
 
 std::optional<ParseFault> ConnectionFacts::read_connection(std::string_view value, bool (*may_name)(std::string_view)) {
@@ -64,8 +72,23 @@ std::optional<ParseFault> ConnectionFacts::read_connection(std::string_view valu
     close |= iequals(name, "close");
     keep_alive |= iequals(name, "keep-alive");
     upgrade |= iequals(name, "upgrade");
+    names_fields |= (field_bit(detail::find_known(name)) & kOfTheConnection) == 0 && !iequals(name, "close");
   }
   return std::nullopt;
+}
+
+void ConnectionFacts::remove_named(Fields& fields) const {
+  if (!names_fields) return;
+  std::string scratch;
+  const std::string_view names = fields.combined(FieldId::connection, scratch);
+  std::uint64_t named = 0;
+  std::string_view rest = names;
+  for (bool last = rest.empty(); !last;) named |= field_bit(detail::find_known(take_member(rest, last)));
+  named &= ~kOfTheConnection;
+  fields.remove_if([&](const Field& field) {
+    if ((field_bit(field.id) & named) == 0) return false;
+    return field.id != FieldId::other || list_contains(names, field.name);
+  });
 }
 
 std::optional<ParseFault> ConnectionFacts::read_transfer_encoding(std::string_view value) {

@@ -11,21 +11,25 @@
 
 namespace davenport::http {
 
-// Fields that a peer may not declare as meant for one hop: they are end-to-end, decide framing or routing, or are what
-// a proxy adds, and a Connection field that names one would have us strip it.
+// A peer may not declare as meant for one hop what decides framing or routing, says who asks and what may be kept, or is what a proxy adds:
+// a Connection field that names one would have us strip it.
 bool request_connection_may_name(std::string_view name);
-bool response_connection_may_name(std::string_view name);   // Transfer-Encoding too, which some origins name
+bool response_connection_may_name(std::string_view name);   
 
 // What the Connection and Transfer-Encoding lines of one message said so far.
 struct ConnectionFacts {
   bool close = false;
   bool keep_alive = false;
   bool upgrade = false;
+  bool names_fields = false;     // Connection names fields that are for this hop alone
   bool chunked = false;          // the last coding read
   bool unknown_coding = false;   // one before it that we do not know
 
   // A list of tokens; `may_name` judges each.
   std::optional<ParseFault> read_connection(std::string_view value, bool (*may_name)(std::string_view));
+  // At the end of the head: what Connection names is taken out, so that it has no part in anything: not in a key, a variant or a decision,
+  // for nobody behind us sees it.
+  void remove_named(Fields& fields) const;
   // A list of codings without empty members; chunked once, last, and without parameters.
   std::optional<ParseFault> read_transfer_encoding(std::string_view value);
   // Of all lines together, at the end of the head: only a final chunked, in HTTP/1.1, without a Content-Length.
