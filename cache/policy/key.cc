@@ -17,18 +17,21 @@ namespace {
 
 // --- The fixed beginning of a key ---------------------------------------------------------------------------------------
 
+// Bits of Prefix::spoken_as. kPortZero: the port is 0, which stands for the default one elsewhere.
+constexpr std::uint8_t kHttps = 1, kFinalDot = 2, kPortZero = 4;
+
 struct Prefix {
   std::uint8_t version = 1;
-  std::uint8_t scheme = 0;
+  std::uint8_t spoken_as = 0;
   std::uint16_t port = 0;
   std::uint32_t host_bytes = 0, path_bytes = 0, query_bytes = 0;
 };
 static_assert(sizeof(Prefix) == 16 && std::has_unique_object_representations_v<Prefix>);
 
-std::uint16_t port_number(std::string_view port, bool https) {
+std::uint32_t port_number(std::string_view port) {
   std::uint32_t number = 0;
   for (const char c : port) number = number * 10 + static_cast<std::uint32_t>(c - '0');
-  return number == (https ? 443u : 80u) ? 0 : static_cast<std::uint16_t>(number);
+  return number;
 }
 
 struct HostAndPort {
@@ -232,7 +235,7 @@ std::optional<Prefix> read_prefix(std::string_view key) {
   if (key.size() < sizeof prefix) return std::nullopt;
   std::memcpy(&prefix, key.data(), sizeof prefix);
   const std::uint64_t resource = std::uint64_t{prefix.host_bytes} + prefix.path_bytes + prefix.query_bytes;
-  if (prefix.version != 1 || prefix.scheme > 1 || resource > key.size() - sizeof prefix) return std::nullopt;
+  if (prefix.version != 1 || prefix.spoken_as > (kHttps | kFinalDot | kPortZero) || resource > key.size() - sizeof prefix) return std::nullopt;
   return prefix;
 }
 
@@ -247,8 +250,14 @@ KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std
   const auto [asked_host, port] = split(request.authority);
   const std::string_view host = canonical_host.empty() ? asked_host : canonical_host;
   Prefix prefix;
-  prefix.scheme = scheme.size() == 5;                   // "https"
-  prefix.port = port.empty() ? 0 : port_number(port, prefix.scheme != 0);
+  const bool https = scheme.size() == 5;
+  const bool dotted = without_dot(asked_host).size() != asked_host.size();
+  prefix.spoken_as = static_cast<std::uint8_t>((https ? kHttps : 0) | (dotted ? kFinalDot : 0));
+  if (!port.empty()) {
+    const std::uint32_t number = port_number(port);
+    if (number == 0) prefix.spoken_as |= kPortZero;
+    if (number != (https ? 443u : 80u)) prefix.port = static_cast<std::uint16_t>(number);
+  }
   const bool plain = !host.empty() && !request.path.empty() && !has_percent(request.path) &&
                      (!request.has_query || (!has_percent(request.query) && !has_query_rules(rules)));
   Sizes sizes;
@@ -290,7 +299,7 @@ std::string_view canonical_host(const config::Route& route, std::string_view hos
 std::string_view scheme_of_key(std::string_view key) {
   const auto prefix = read_prefix(key);
   if (!prefix) return {};
-  return prefix->scheme == 1 ? "https" : "http";
+  return (prefix->spoken_as & kHttps) != 0 ? "https" : "http";
 }
 
 std::string_view resource_of_key(std::string_view key) {

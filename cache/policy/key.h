@@ -3,9 +3,9 @@
 // A key is a sequence of length-prefixed parts (scheme, port, host, path, query, then the route's added fields and cookies,
 // each with its name), so no two different requests share one by construction. Spelling is normalised (RFC 3986 §6.2.2), while the
 // origin is asked in the client's own, which it may redirect from. The *resource* is "host/path?query" alone: a purge of a URL reaches
-// every key of it, whatever its scheme, port, added parts and variants. HEAD shares the key of GET: the method is no part of it.
+// every key of it, whatever its scheme, port, final dot, added parts and variants. The dot is no part of a name, but the origin sees it. HEAD shares the key of GET: the method is no part of it.
 //
-// Bytes: u8 layout version, u8 scheme (0 http, 1 https), u16 port (0: the scheme's default), u32 sizes of host, path and
+// Bytes: u8 layout version, u8 flags (1: https, 2: the host has a final dot, 4: port 0), u16 port (0: the scheme's default), u32 sizes of host, path and
 // query (its "?" included: 0 is none, 1 an empty one), the resource in one run, then for each added part u8 kind ('f', 'c'),
 // u32 size of its name, u32 size of its value + 1 (0: absent), name, value. Integers in the machine's order.
 #pragma once
