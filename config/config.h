@@ -247,12 +247,14 @@ struct HeaderRule {
 };
 
 struct Route {
+  std::uint32_t place = 0;                     // in Config::routes
   std::vector<std::string> hosts;              // lower case; the first is canonical, the others its aliases; "*" or empty: any
   std::string path = "/";                      // a prefix, or with a * a pattern of whole paths
   std::uint32_t origin = 0;                    // index into Config::origins
   CacheRules cache;                            // ask rules_of() where a path is known
   std::shared_ptr<const CacheRules> cookieless;   // `cache` for its cookieless_paths; null: it has none
   std::vector<HeaderRule> headers;             // those of the file, then its own
+  std::shared_ptr<const Route> uncached;       // the same with nothing stored: for paths that can be read in two ways (route_for)
 };
 
 enum class Eviction : std::uint8_t { lru, s3_fifo };
@@ -385,6 +387,12 @@ using ConfigPtr = std::shared_ptr<const Config>;
 // do not reach the path falls to the next kind of host. Null where no route names the host (421) or reaches the path.
 // `host` in lower case without port, `path` without query. Costs one walk over the routes and no allocation.
 const Route* find_route(const Config& config, std::string_view host, std::string_view path);
+
+// The route of a request target, whose path one origin may read otherwise than another: "/%61", "/x/../a", "/x/..%2fa", "//a", "/a;b".
+// Where all readings (as it came; normalised, RFC 3986 §6.2.2; as the most liberal origins do, which decode all, drop parameters and empty
+// segments) have the same rules, those. Else the normalised one's, `uncached`: what is private to one reader must not be stored by
+// the rules of another. Plain paths cost one look at their bytes more than find_route().
+const Route* route_for(const Config& config, std::string_view host, std::string_view path);
 
 // The cache rules for a path, without query, of this route.
 const CacheRules& rules_of(const Route& route, std::string_view path);

@@ -190,6 +190,17 @@ void resolve_defaults(Config& config, const Context& context) {
   }
 }
 
+void settle_places(Config& config) {
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    Route& route = config.routes[i];
+    route.place = static_cast<std::uint32_t>(i);
+    Route uncached = route;
+    uncached.cache.enabled = false;
+    uncached.cookieless.reset();
+    route.uncached = std::make_shared<const Route>(std::move(uncached));
+  }
+}
+
 // The nodes as addresses; what is none is told with its setting.
 void read_redis(Config& config, Context& context) {
   const auto take = [&](const std::string& setting, const std::string& text) {
@@ -240,6 +251,7 @@ Result<ConfigPtr, Problems> load(std::string_view toml_text, std::string_view fi
 
   sort_by_place(context.problems);
   if (!context.problems.empty()) return context.problems;
+  settle_places(config);
   sort_by_place(context.warnings);
   for (const Problem& warning : context.warnings) config.warnings.push_back(to_text(warning, file_name));
   return ConfigPtr(std::make_shared<const Config>(std::move(config)));

@@ -49,6 +49,21 @@ bool passes_for_ours(const http::Field& field) {
   return id != FieldId::other && (kMadeAnew & http::field_bit(id)) != 0;
 }
 
+// What frameworks take for the target, the method or the client's address, and no key knows: from a client nobody need believe it.
+bool claims_another_target(const http::Field& field) {
+  if (field.id != FieldId::other || field.name.size() < 6 || to_lower(field.name.front()) != 'x') return false;
+  std::string name = lower(field.name);
+  std::replace(name.begin(), name.end(), '_', '-');
+  for (const std::string_view start : {"x-forwarded-", "x-original-", "x-http-method", "x-method-override", "x-rewrite-url", "x-real-ip", "x-host"}) {
+    if (name.starts_with(start)) return true;
+  }
+  return false;
+}
+
+bool in_key(const config::CacheRules& rules, std::string_view name) {
+  return std::any_of(rules.key_fields.begin(), rules.key_fields.end(), [&](const std::string& each) { return iequals(each, name); });
+}
+
 bool in(std::uint64_t set, const http::Field& field) {
   return field.id != FieldId::other && (set & http::field_bit(field.id)) != 0;
 }
@@ -149,13 +164,12 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   for (const http::Field& field : head.fields) {
     if (in(kMadeAnew, field) || hop(field) || passes_for_ours(field)) continue;
     if (purpose == Purpose::store && in(kNotForStoring, field)) continue;
+    if (purpose == Purpose::store && !trusted && claims_another_target(field) && !in_key(request.rules(), field.name)) continue;
     if (head.method == http::Method::options && field.id == FieldId::other && iequals(field.name, "max-forwards")) {
-      std::uint64_t left = 0;                              // RFC 9110 §7.6.2; what is no number is not ours to count down
-      const bool number = !field.value.empty() && field.value.size() <= 9 &&
-                          field.value.find_first_not_of("0123456789") == std::string_view::npos;
-      for (const char c : field.value) left = left * 10 + static_cast<std::uint64_t>(c - '0');
-      if (number && left > 0) {
-        out.add_copy(field.name, std::to_string(left - 1));
+      // RFC 9110 §7.6.2; what is no number is not ours to count down, and none is larger than 2^31.
+      const std::optional<Seconds> left = http::parse_delta_seconds(field.value);
+      if (left && left->count() > 0) {
+        out.add_copy(field.name, std::to_string(left->count() - 1));
         continue;
       }
     }

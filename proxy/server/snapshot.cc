@@ -111,7 +111,7 @@ Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& p
   if (config->routes.size() == 1) {
     const config::Route& route = config->routes.front();
     const bool any_host = route.hosts.empty() || (route.hosts.size() == 1 && route.hosts.front() == "*");
-    if (any_host && route.path == "/") snapshot->only_route = &route;
+    if (any_host && route.path == "/" && route.cookieless == nullptr) snapshot->only_route = &route;
   }
   snapshot->config = std::move(config);
   return SnapshotPtr(std::move(snapshot));
@@ -122,7 +122,7 @@ const config::Route* route_of(const Snapshot& snapshot, std::string_view authori
   scratch.clear();
   const auto host = http::parse_host_port(authority);
   http::append_host(scratch, host ? host->host : authority);
-  return config::find_route(*snapshot.config, scratch, path);
+  return config::route_for(*snapshot.config, scratch, path);
 }
 
 }  // namespace davenport::server

@@ -40,7 +40,7 @@ Result<SnapshotPtr> make_snapshot(config::ConfigPtr config, const SnapshotPtr& p
 // Was its head made by header rules of before a reload? What is stored keeps no fields as its origin sent them, so that the new rules
 // need the origin: such a response counts as softly purged, and is asked for without its validators, for a 304 brings no head.
 inline bool outdated_head(const Snapshot& snapshot, const config::Route& route, const policy::StoredFacts& facts) {
-  return facts.response_time <= snapshot.heads_since[static_cast<std::size_t>(&route - snapshot.config->routes.data())];
+  return facts.response_time <= snapshot.heads_since[route.place];
 }
 
 const config::Route* route_of(const Snapshot& snapshot, std::string_view authority, std::string_view path, std::string& scratch);

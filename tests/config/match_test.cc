@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "config/load.h"
 
 using namespace davenport::config;
 
@@ -134,4 +135,36 @@ TEST_CASE("patterns agree with a plain recursive definition on all short texts")
     }
   }
   CHECK(disagreements == 0);
+}
+
+TEST_CASE("a path that origins may read as one of other rules is passed, by the rules of the normalised one (RFC 3986 §6.2.2)") {
+  const auto config = load("listen = [\"127.0.0.1:1\"]\n[origin.a]\nservers = [\"127.0.0.1:2\"]\n[[route]]\ncache.cookieless_paths = [\"*.css\"]\n"
+                           "[[route]]\npath = \"/account\"\ncache.enabled = false\n[[route]]\npath = \"/static\"\ncache.ttl = \"1d\"\n", "x");
+  REQUIRE(config.has_value());
+  struct Row {
+    std::string_view path;
+    int route;                 // of the normalised path
+    bool stored;               // by the route's own rules
+  };
+  for (const Row& row : {
+           Row{"/", 0, true}, Row{"/account", 1, true}, Row{"/static/x.png", 2, true}, Row{"/a/b.c", 0, true},
+           Row{"/%61ccount", 1, false}, Row{"/accoun%74/orders", 1, false}, Row{"/./account", 1, false}, Row{"/x/../account", 1, false},
+           Row{"/%2e/account", 1, false}, Row{"/static/%2e%2e/account", 1, false}, Row{"/static/../account", 1, false},
+           Row{"/static/..%2faccount", 2, false}, Row{"/static/..%2Faccount", 2, false}, Row{"/static/..%5caccount", 2, false},
+           Row{"/static/%252e%252e%252faccount", 2, false}, Row{"//account", 0, false}, Row{"/account;x.css", 0, false}, Row{"/account%3fx.css", 0, false},
+           Row{"/account%23x", 0, false}, Row{"/account%00.css", 0, false}, Row{"/account/..;/static/x", 1, false}, Row{"/;a=b/account", 0, false},
+           Row{"/account/../static/x", 2, false}, Row{"/account/..%2fstatic/x", 1, false},
+           // All readings have the same rules: nothing is lost.
+           Row{"/caf%C3%A9", 0, true}, Row{"/a%20b", 0, true}, Row{"/a//b", 0, true}, Row{"/a;v=1", 0, true}, Row{"/static/a%20b.png", 2, true},
+           Row{"/static/./x", 2, true}, Row{"/static/y/../x", 2, true}, Row{"/100%", 0, true}, Row{"/%zz", 0, true}, Row{"/..", 0, true}, Row{"*", 0, true},
+           Row{"/account/%61", 1, true}, Row{"/accounts%2fx", 0, true}, Row{"/style.css", 0, true}, Row{"/a%20style.css", 0, true},
+           // The rules of a route differ by path, too.
+           Row{"/x%2ecss", 0, false}, Row{"/page;x.css", 0, false}, Row{"/page%3f.css", 0, false}, Row{"/x.css;v=1", 0, false}}) {
+    CAPTURE(row.path);
+    const Route* const route = route_for(**config, "any.example", row.path);
+    REQUIRE(route != nullptr);
+    CHECK(route->place == static_cast<std::uint32_t>(row.route));
+    CHECK((route == &(*config)->routes[route->place]) == row.stored);
+    if (!row.stored) CHECK_FALSE(rules_of(*route, row.path).enabled);
+  }
 }

@@ -139,9 +139,10 @@ TEST_CASE("key collisions: two resources never share an answer, whatever their n
            Pair{"shop.test", "/k%00", "shop.test", "/k", false, "a hidden NUL"}, Pair{"shop.test", "/k%0d%0aX", "shop.test", "/kX", false, "hidden ends of lines"},
            Pair{"shop.test", "/%6b", "shop.test", "/k", true, "RFC 3986 §6.2.2.2"}, Pair{"shop.test", "/%c3%a9", "shop.test", "/%C3%A9", true, "§6.2.2.1"},
            Pair{"shop.test", "/%256b", "shop.test", "/%6b", false, "hidden twice"}, Pair{"shop.test", "/%%36%62", "shop.test", "/k", false, "a percent sign that means itself"},
-           Pair{"shop.test", "/k", "SHOP.Test", "/k", true, "RFC 3986 §6.2.2.1"}, Pair{"shop.test", "/k", "shop.test.", "/k", true, "the root's dot"},
+           Pair{"shop.test", "/k", "SHOP.Test", "/k", true, "RFC 3986 §6.2.2.1"}, Pair{"shop.test", "/k", "shop.test.", "/k", false, "the root's dot, which the origin sees"},
            Pair{"shop.test", "/k", "shop.test:80", "/k", true, "RFC 9110 §4.2.3: the default port"}, Pair{"shop.test", "/k", "shop.test:", "/k", true, "an empty port"},
            Pair{"shop.test", "/k", "shop.test:8080", "/k", false, "another port"}, Pair{"shop.test", "/k", "shop.test:443", "/k", false, "another scheme's port"},
+           Pair{"shop.test", "/k", "shop.test:0", "/k", false, "no port"},
            Pair{"shop.test", "/k", "www.shop.test", "/k", true, "a name of the same route"},
            Pair{"shop.test", "/k", "evil.shop.test", "/k", false, "a host that only a pattern names is its own"},
            Pair{"a.shop.test", "/k", "b.shop.test", "/k", false, "the same"}, Pair{"shop.test", "/k", "other.test", "/k", false, "the same"},
@@ -273,6 +274,47 @@ TEST_CASE("an origin that says little, slowly, or nothing holds nobody for longe
     CHECK(proxy.get(path, {{"cache-control", "only-if-cached"}}).status == 504);
     CHECK(proxy.get("/well").body == "well");
   }
+}
+
+TEST_CASE("poisoning: a field that Connection names chooses nothing, since the origin never sees it (RFC 9110 §7.6.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("cache.defaults", "key_fields = [\"X-Tenant\"]"));
+  origin.on("GET", "/a").reply([](const SeenRequest& request) {
+    return Reply{200, {{"vary", "Foo, Accept-Language"}, {"cache-control", "max-age=100"}}, request.field("x-tenant") + "/" + request.field("foo") + "/" + request.field("accept-language")};
+  });
+  CHECK(proxy.get("/a", {{"foo", "1"}, {"accept-language", "de"}, {"x-tenant", "acme"}, {"connection", "Foo, X-Tenant, Accept-Language"}}).body == "//");
+  CHECK(proxy.get("/a", {{"foo", "1"}, {"accept-language", "de"}, {"x-tenant", "acme"}}).body == "acme/1/de");
+  CHECK(is_hit(proxy.get("/a")));
+}
+
+TEST_CASE("poisoning: what frameworks take for the target or the method is no part of a fetch for all") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply([](const SeenRequest& request) {
+    std::string seen;
+    for (const char* name : {"x-forwarded-port", "x-forwarded-prefix", "x_forwarded_server", "x-original-url", "x-rewrite-url", "x-http-method-override", "x-real-ip", "x-host"}) seen += request.field(name);
+    return Reply{200, {{"cache-control", "max-age=100"}}, seen + "clean" + request.field("x-own")};
+  });
+  CHECK(proxy.get("/a", {{"x-forwarded-port", "666"}, {"X-Forwarded-Prefix", "/evil"}, {"x_forwarded_server", "evil"}, {"x-original-url", "/evil"}, {"x-rewrite-url", "/evil"},
+                         {"x-http-method-override", "DELETE"}, {"x-real-ip", "6.6.6.6"}, {"x-host", "evil"}, {"x-own", "!"}}).body == "clean!");
+}
+
+TEST_CASE("deception: a path that may be read as one of a route that stores nothing is not stored by another's rules") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("cache.defaults", "default_ttl = \"60s\"").route("path = \"/account\"").add("route.cache", "enabled = false")
+                        .route("path = \"/static\"").add("route.cache", "ttl = \"1d\""));
+  origin.on("GET", "/*").reply([](const SeenRequest& request) { return Reply{200, {}, "page of " + request.field("cookie")}; });
+  for (const char* path : {"/%61ccount", "/accoun%74/orders", "/./account", "/x/../account", "/static/%2e%2e/account", "/static/..%2faccount", "//account", "/account;a.css",
+                           "/account%3f.css", "/account"}) {
+    CAPTURE(path);
+    CHECK(proxy.get(path, {{"cookie", "victim"}}).body == "page of victim");
+    const RawResponse stranger = proxy.get(path);
+    CHECK(stranger.body == "page of ");
+    CHECK_FALSE(is_hit(stranger));
+    CHECK(cache_status(stranger).get("detail") == "route_bypass");
+  }
+  proxy.get("/caf%C3%A9");
+  CHECK(is_hit(proxy.get("/caf%C3%A9")));
 }
 
 TEST_SUITE_END();
