@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include "core/base/json_text.h"
 
@@ -75,13 +76,14 @@ bool Reader::read_object(JsonValue::Object& object, std::size_t depth) {
   ++at_;
   skip_space();
   if (take("}")) return true;
+  std::unordered_set<std::string> names;
   do {
     skip_space();
     const std::size_t name_at = at_;
     JsonMember& member = object.emplace_back();
     if (peek() != '"') return expect("a name in quotes");
     if (!read_string(member.name)) return false;
-    if (std::any_of(object.begin(), object.end() - 1, [&](const JsonMember& other) { return other.name == member.name; })) {
+    if (!names.insert(member.name).second) {
       at_ = name_at;
       return expect("each name once");
     }
