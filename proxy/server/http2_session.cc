@@ -72,14 +72,20 @@ struct Http2Session::Callbacks {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       self(user).connection_.on_field(text_of(name, name_size), text_of(value, value_size));
     } else if (Http2Stream* const stream = stream_of(session, frame->hd.stream_id)) {
-      if (!stream->on_trailer(text_of(name, name_size), text_of(value, value_size))) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      if (!stream->on_trailer(text_of(name, name_size), text_of(value, value_size))) return malformed(user);
     }
     return 0;
   }
 
   // What nghttp2 would drop silently makes the request malformed.
   static int invalid_field(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
-                           std::uint8_t, void*) {
+                           std::uint8_t, void* user) {
+    return malformed(user);
+  }
+
+  // Ends the stream with an error that looks like our own (frame_sent): it is the client's.
+  static int malformed(void* user) {
+    self(user).connection_.on_client_caused_reset();
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 

@@ -222,12 +222,13 @@ TEST_CASE("floods end in ENHANCE_YOUR_CALM (RFC 9113 §10.5)") {
   const Settings settings{{"http2", "control_frames = 100"}, {"http2", "resets = 20"}};
   Target target(settings);
   const std::string open = head(1, with({}), Frame::kEndHeaders);
-  std::string rapid, made, malformed;
+  std::string rapid, made, malformed, trailers;
   for (std::uint32_t stream = 1; stream < 201; stream += 2) {
     rapid += head(stream, but(":path", "/rapid")) + Frame{Frame::rst_stream, 0, stream, "\0\0\0\x08"s}.bytes();
     // MadeYouReset: streams that the server resets, since the client breaks a rule of theirs.
     made += head(stream, but(":path", "/made")) + Frame{Frame::window_update, 0, stream, "\x7f\xff\xff\xff"s}.bytes();
     malformed += head(stream, with({{"content-length", "5"}}));
+    trailers += head(stream, with({}), Frame::kEndHeaders) + Frame{Frame::headers, kWhole, stream, Http2Client::block({{"content-length", "3"}})}.bytes();
   }
   std::string bomb = Frame{Frame::headers, Frame::kEndStream, 1, Http2Client::block(with({}))}.bytes();
   bomb += repeat(Frame{Frame::continuation, 0, 1, ""}.bytes(), 1'000);
@@ -240,14 +241,15 @@ TEST_CASE("floods end in ENHANCE_YOUR_CALM (RFC 9113 §10.5)") {
            Row{"empty DATA", open + repeat(Frame{Frame::data, 0, 1, ""}.bytes(), 2'000)},
           
            Row{"CONTINUATION", bomb}, Row{"a head that unpacks to megabytes", Frame{Frame::headers, kWhole, 1, indexed}.bytes()},
-           Row{"Rapid Reset", rapid}, Row{"MadeYouReset: windows that overflow", made}, Row{"MadeYouReset: bodies that are not there", malformed}}) {
+           Row{"Rapid Reset", rapid}, Row{"MadeYouReset: windows that overflow", made}, Row{"MadeYouReset: bodies that are not there", malformed},
+           Row{"MadeYouReset: trailers that are none", trailers}}) {
     CAPTURE(row.what);
     Http2Client client(target.proxy->port());
     client.send(row.bytes);
     CHECK(client.await_goaway() == H2::enhance_your_calm);
     CHECK(target.proxy->get("/well").body == "well");
   }
-  CHECK(target.proxy->metric("http2_calmed") == 10);
+  CHECK(target.proxy->metric("http2_calmed") == 11);
   CHECK(target.origin.requests("/rapid") + target.origin.requests("/made") <= 60);
   target.origin.forgive();
 }
