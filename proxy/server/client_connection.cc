@@ -96,6 +96,7 @@ ClientConnection::Next ClientConnection::next_turn() {
   if (!keep_alive_ || broken_) return Next::leave;
   if (!starved_) return take_turn();
   idle_ = unread().empty();
+  if (!idle_) stream_.doubt();               // a client that has gone must not count until its head is due
   return idle_ && worker_.shared().draining.load(std::memory_order_relaxed) ? Next::leave : Next::wait;
 }
 

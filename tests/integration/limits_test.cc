@@ -75,6 +75,17 @@ TEST_CASE("a head that takes too long is 408 (RFC 9110 §15.5.9)") {
   CHECK(origin.bytes_received() == 0);
 }
 
+TEST_CASE("who sends half a head and resets at once does not count on, as long as its head would be waited for") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("limits", "head_timeout = \"60s\""));
+  for (int i = 0; i < 200; ++i) {
+    Client client = proxy.client();
+    client.send("GET /x HTTP/1.1\r\nHo");
+    client.reset();
+  }
+  await_condition("all to be gone", [&] { return proxy.metric("connections_open") == 0; });
+}
+
 TEST_CASE("a body that stalls is 408, and its request never completes at the origin") {
   Origin origin;
   const Proxy proxy(config_for(origin).add("limits", "body_timeout = \"200ms\""));
