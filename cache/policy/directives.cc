@@ -58,13 +58,32 @@ void apply(Directives& out, const Read& read) {
   // Others are not for us, or not known: ignored (§5.2.3).
 }
 
+bool forbids(std::string_view name) {
+  return iequals(name, "no-store") || iequals(name, "private") || iequals(name, "no-cache") || iequals(name, "must-revalidate") ||
+         iequals(name, "proxy-revalidate");
+}
+
+// RFC 9110 §5.6.4: a recipient reads a quoted pair as if the octet behind the backslash were there alone.
+std::string_view plain(const http::Directive& directive, std::string& scratch) {
+  if (!directive.quoted || directive.value->find('\\') == std::string_view::npos) return *directive.value;
+  scratch.clear();
+  for (std::size_t i = 0; i < directive.value->size(); ++i) {
+    if ((*directive.value)[i] == '\\') ++i;
+    if (i < directive.value->size()) scratch += (*directive.value)[i];
+  }
+  return scratch;
+}
+
 Directives read_cache_control(const http::Fields& response) {
   Directives out;
+  std::string scratch;
   for (const http::Field& line : response) {
     if (line.id != http::FieldId::cache_control) continue;
     http::DirectiveReader reader(line.value);
     while (const auto directive = reader.next()) {
-      const auto number = directive->value ? read_seconds(*directive->value) : std::nullopt;
+      // "no-store;" still forbids, whatever its author meant by the rest; what permits has to be spelled right.
+      if (directive->broken && !forbids(directive->name)) continue;
+      const auto number = directive->value ? read_seconds(plain(*directive, scratch)) : std::nullopt;
       apply(out, {directive->name, directive->value, number});
     }
   }

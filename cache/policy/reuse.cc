@@ -42,7 +42,9 @@ void read_directives(Ask& ask, const http::Fields& fields) {
   for (const http::Field& line : fields) {
     if (line.id != FieldId::cache_control) continue;
     http::DirectiveReader reader(line.value);
-    while (const auto directive = reader.next()) apply(ask, *directive);
+    while (const auto directive = reader.next()) {
+      if (!directive->broken) apply(ask, *directive);
+    }
   }
 }
 

@@ -299,9 +299,13 @@ StoreVerdict judge(const http::RequestHead& request, const http::ResponseHead& r
 StoreVerdict judge_updated(const http::RequestHead& request, const http::ResponseHead& merged,
                            const http::Fields& update, const StoredFacts& old, const Times& times,
                            const config::CacheRules& rules) {
-  Ask ask = read_ask(request, rules);
-  ask.no_store = false;        // what is stored already may be updated; only this answer was not to be kept (§5.2.1.5)
-  StoreVerdict verdict = judge_answer(ask, old.partial, merged, times, rules);
+  StoreVerdict verdict = judge_answer(read_ask(request, rules), old.partial, merged, times, rules);
+  if (!verdict.ok()) {         // for the client who gets it: it was validated just now (§4.2.3)
+    verdict.facts.date = date_of(merged.fields, times);
+    verdict.facts.response_time = times.response_time;
+    verdict.facts.initial_age = initial_age(merged.fields, verdict.facts.date, times);
+  }
+  if (refused_for_asker(verdict.storing)) return verdict;
   const bool says_nothing = std::none_of(update.begin(), update.end(),
                                          [&](const http::Field& field) { return speaks_of_freshness(field, rules); });
   const bool lost_words = old.relabelled && says_nothing;
@@ -408,6 +412,10 @@ bool worth_remembering(Storing storing) {
     case Storing::spelling: return false;
   }
   __builtin_unreachable();
+}
+
+bool refused_for_asker(Storing storing) {
+  return storing == Storing::request_no_store || storing == Storing::authorization || storing == Storing::method;
 }
 
 bool is_tag_field(const http::Field& field, const config::CacheRules& rules) { return lists(rules.tag_fields, field.name); }

@@ -76,6 +76,8 @@ bool is_kept_field(const http::Field& field, const StoreVerdict& verdict, const 
 // Should the key be remembered as uncacheable (hit-for-miss)? True where the next answer will most likely be refused for
 // the same reason, whoever asks.
 bool worth_remembering(Storing storing);
+// It may not be stored because of who asked and how: that says nothing against what is stored for others (RFC 9111 §3.5, §5.2.1.5).
+bool refused_for_asker(Storing storing);
 
 // Is this one of the route's tag_fields?
 bool is_tag_field(const http::Field& field, const config::CacheRules& rules);

@@ -185,13 +185,16 @@ void merge_304(http::Fields& stored, const http::Fields& not_modified) {
   for (const http::Field* update : updates) stored.add_copy(update->name, update->value);
 }
 
-HeadVerdict compare_head(const http::ResponseHead& head, const http::Fields& stored, std::uint64_t stored_bytes) {
-  switch (head.status) {
-    case 200: break;
-    case 304: case 400: case 401: case 403: case 405: case 406: case 407: case 408: case 412: case 416: case 417: case 421: case 429:
-    case 431: return HeadVerdict::says_nothing;
-    default: return head.status >= 500 || head.status < 200 ? HeadVerdict::says_nothing : HeadVerdict::invalidates;
+bool says_nothing_of_stored(int status) {
+  switch (status) {
+    case 304: case 400: case 401: case 403: case 405: case 406: case 407: case 408: case 412: case 413: case 414: case 415: case 416: case 417: case 421:
+    case 422: case 426: case 428: case 429: case 431: return true;
+    default: return status >= 500 || status < 200;
   }
+}
+
+HeadVerdict compare_head(const http::ResponseHead& head, const http::Fields& stored, std::uint64_t stored_bytes) {
+  if (head.status != 200) return says_nothing_of_stored(head.status) ? HeadVerdict::says_nothing : HeadVerdict::invalidates;
   if (head.fields.has(FieldId::etag)) {
     const auto theirs = http::parse_entity_tag(head.fields.get(FieldId::etag));
     const auto ours = http::parse_entity_tag(stored.get(FieldId::etag));

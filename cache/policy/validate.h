@@ -48,6 +48,10 @@ bool selects(const http::Fields& not_modified, const http::Fields& stored, bool 
 // An ETag that was made weak here (a coding of our own) stays weak where it is the same otherwise. Copies.
 void merge_304(http::Fields& stored, const http::Fields& not_modified);
 
+// Is an answer of this status about its own request (wrong, not allowed, too much, too often) or the origin's trouble, so that what is stored
+// for others may still hold?
+bool says_nothing_of_stored(int status);
+
 // §4.3.5: a HEAD answer beside a stored GET. A 200 that contradicts it and a status that would have replaced it (a redirect, 404,
 // 410 …) invalidate. Nothing is said by an error of the server's, by an application that knows no HEAD (405), and by what answers
 // this request's own condition, range or credentials. The length counts only where both are in the same coding: a body that

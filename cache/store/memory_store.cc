@@ -322,6 +322,10 @@ StoredPtr MemoryStore::make_with_body_of(const StoredResponse& old, const Draft&
   return fresh;
 }
 
+StoredPtr MemoryStore::with_head(const StoredPtr& old, const Draft& draft) {
+  return names_fit(draft) ? make_with_body_of(*old, draft) : nullptr;
+}
+
 PutResult MemoryStore::replace_head(const StoredPtr& old, const Draft& draft, const purge::Log& log, StoredPtr* out) {
   note_time(draft.facts.response_time);
   if (!names_fit(draft)) return refuse(PutResult::too_large, draft);

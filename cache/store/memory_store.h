@@ -91,6 +91,9 @@ class MemoryStore : private Residents {
   // new one is only handed out. An old one that was merely evicted is put back.
   PutResult replace_head(const StoredPtr& old, const Draft& draft, const purge::Log& log, StoredPtr* out = nullptr);
 
+  // The same, for one client alone: never in the index. Null: no room.
+  StoredPtr with_head(const StoredPtr& old, const Draft& draft);
+
   void erase(const StoredResponse& entry);                  // this one, if it is still the one in the index
   std::vector<StoredPtr> variants(const policy::KeyParts& key);     // for explain, invalidation; forms too
 

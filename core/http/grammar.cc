@@ -96,7 +96,7 @@ std::optional<Directive> DirectiveReader::next() {
     if (rest.empty()) return directive;
     if (rest.front() != '=') {
       // Space before "=" is no directive's spelling; other bytes end no name.
-      if (!trim_ows(rest).starts_with('=')) continue;
+      directive.broken = !trim_ows(rest).starts_with('=');
       directive.value = rest;
       return directive;
     }

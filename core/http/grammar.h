@@ -43,6 +43,7 @@ struct Directive {
   std::string_view name;
   std::optional<std::string_view> value;   // without the quotes; escapes kept; as it came where it is neither form
   bool quoted = false;
+  bool broken = false;                     // neither "=" nor the end follows the name: `value` is what does
 };
 class DirectiveReader {
  public:

@@ -123,6 +123,7 @@ std::string lifetime_source(const policy::StoredFacts& facts, const http::Fields
     if (field.id != FieldId::cache_control) continue;
     http::DirectiveReader reader(field.value);
     while (const auto directive = reader.next()) {
+      if (directive->broken) continue;
       if (iequals(directive->name, "s-maxage")) return "s-maxage (RFC 9111 §5.2.2.10)";
       max_age = max_age || iequals(directive->name, "max-age");
     }
@@ -291,7 +292,7 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   out.url = question.url;
   out.method = question.method;
   out.purge_position = server.purge_log().position();
-  const config::Route* const route = config::find_route(*config, asked.host, asked.head.path);
+  const config::Route* const route = config::route_for(*config, asked.host, asked.head.path);
   if (route == nullptr) {
     out.action = "refuse";
     out.sentence = "No route names this host and path: the answer is 421.";
@@ -320,6 +321,10 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
       if (!form->form() || form->selector() != variant->selector()) continue;
       out.variants.back().forms.push_back({std::string(policy::name_of(form->coding())), form->strong(), form->body_bytes()});
     }
+  }
+  if (route->uncached == nullptr) {
+    out.advice.emplace_back("Origins may read this path in several ways (escapes, dots, empty segments, parameters), and not all readings have the same "
+                            "rules: it is passed, and nothing is stored.");
   }
   decide(out, asked, chosen, rules, server.purge_log(), now);
   advise(out, rules);

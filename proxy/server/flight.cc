@@ -36,15 +36,24 @@ bool Flight::append(std::string_view bytes) {
   return true;
 }
 
-void Flight::complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, int origin_status,
-                      bool revalidated) {
+void Flight::complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, policy::Storing storing) {
   std::unique_lock lock(mutex_);
   view_.stage = Stage::complete;
-  if (head != nullptr) view_.head = std::move(head);
-  if (fill != nullptr) view_.fill = std::move(fill);
+  view_.origin_status = head->origin_status;
+  view_.head = std::move(head);
+  view_.fill = std::move(fill);
   view_.stored = std::move(stored);
-  view_.origin_status = origin_status;
-  view_.revalidated = revalidated;
+  view_.storing = storing;
+  wake_all(lock);
+}
+
+void Flight::complete_by_304(store::StoredPtr stored, policy::Storing storing) {
+  std::unique_lock lock(mutex_);
+  view_.stage = Stage::complete;
+  view_.origin_status = 304;
+  view_.stored = std::move(stored);
+  view_.revalidated = true;
+  view_.storing = storing;
   wake_all(lock);
 }
 

@@ -56,6 +56,7 @@ struct FlightView {
   store::StoredPtr stored;                    // complete (null where it could not be kept) and stale
   policy::Reason stale_reason{};
   bool revalidated = false;                   // complete by a 304
+  policy::Storing storing = policy::Storing::stored;   // streaming: what is meant; complete: what became of it
   std::optional<policy::Reason> shared;       // complete without the origin: out of the tier that instances share
   int origin_status = 0;
   origin::Failure failure{};                  // failed
@@ -77,8 +78,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   // Leader. Each wakes the followers.
   void stream(std::shared_ptr<const FlightHead> head, store::FillPtr fill);
   bool append(std::string_view bytes);        // false: no room; nothing was added
-  void complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, int origin_status,
-                bool revalidated);
+  void complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, policy::Storing storing);
+  void complete_by_304(store::StoredPtr stored, policy::Storing storing);
   void complete_from_tier(store::StoredPtr stored, policy::Reason reason);
   void fail(origin::Failure failure);
   void serve_stale(store::StoredPtr stored, policy::Reason reason, int origin_status);

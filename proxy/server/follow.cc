@@ -13,6 +13,7 @@
 #include "proxy/server/client.h"
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
+#include "proxy/server/lead.h"
 #include "proxy/server/passing.h"
 #include "proxy/server/relay.h"
 
@@ -99,7 +100,7 @@ void append_arriving_head(Client& client, const Request& request, const FlightHe
   if (arrival.chunked && request.head.method != http::Method::head) text.append("Transfer-Encoding: chunked\r\n");
   http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));
   append_forwarded_status(text, request.snapshot->config->cache.name,
-                          {account.reason, policy::Storing::stored, head.origin_status, true, !leader, true, facts.ttl(now)});
+                          {account.reason, account.storing, head.origin_status, account.storing == policy::Storing::stored, !leader, true, facts.ttl(now)});
   if (request.rules().server_timing) append_server_timing(text, "miss", took(request, client.worker().loop().now()), account.origin_time);
   text.append(leader ? private_lines : std::string_view{});
   text.append(connection_line(request.head, client.keeps_alive()));
@@ -123,7 +124,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
   const bool chunked = arrival.chunked = (!arrival.known || passing.codes()) && ending == Ending::chunks;
   if (!arrival.known && ending == Ending::close && !head_only) client.close_after_this();
   account.status = arrival.part ? 206 : head.status;
-  account.storing = policy::Storing::stored;
+  account.storing = first.storing;
   append_arriving_head(client, request, head, arrival, passing, leader, private_lines, account);
   if (head_only) co_return;                       // the body goes on to the store without it
   std::uint64_t offset = arrival.part ? arrival.part->first : 0;
@@ -198,7 +199,7 @@ bool not_modified_already(Client& client, const Request& request, const FlightVi
   const std::size_t from = text.size();
   append_304(text, request.head, view.head->fields);
   append_forwarded_status(text, request.snapshot->config->cache.name,
-                          {account.reason, policy::Storing::stored, view.head->origin_status, true, false, false, 0});
+                          {account.reason, account.storing, view.head->origin_status, account.storing == policy::Storing::stored, false, false, 0});
   text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
   client.output().end_text(from);
   account.status = 304;
@@ -220,8 +221,7 @@ net::Task<void> answer_from_store(Client& client, Request& request, HitLabel lab
   client.output().hold(sent);
 }
 
-net::Task<Followed> follow(Client& client, Request& request, Follower& seat, bool leader, std::string_view private_lines,
-                           Account& account) {
+net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Visitor* visitor, Account& account) {
   Worker& worker = client.worker();
   Flight& flight = seat.flight();
   const config::CacheRules& rules = request.rules();
@@ -238,6 +238,7 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, boo
     const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.worker().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);
     if (wake == net::Wake::timeout && may_leave) {
+      if (visitor != nullptr) visitor->client = nullptr;
       HitLabel label;
       label.reason = *if_slow;
       co_await answer_from_store(client, request, label, account);
@@ -249,7 +250,11 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, boo
     }
     view = flight.view();
   }
-  account.origin_server = leader ? account.origin_server : std::string{};
+  const bool leader = visitor != nullptr;
+  const std::string_view private_lines = leader ? std::string_view(visitor->led.private_lines) : std::string_view{};
+  account.origin_server = leader ? visitor->led.server : std::string{};
+  if (leader) account.origin_time = visitor->led.first_byte;
+  if (leader) account.storing = visitor->led.storing;
   switch (view.stage) {
     case Stage::asking: break;                    // not here: the loop above
     case Stage::released: co_return Followed::released;
@@ -277,7 +282,7 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, boo
         co_return Followed::answered;
       }
       if (!leader || account.storing == policy::Storing::not_asked) {
-        account.storing = view.revalidated ? policy::Storing::updated : policy::Storing::stored;
+        account.storing = view.storing;
       }
       if (view.stage == Stage::complete && view.stored) {
         request.stored = view.stored;

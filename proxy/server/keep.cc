@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/policy/selector.h"
 #include "cache/policy/validate.h"
 #include "cache/policy/vary.h"
 #include "core/http/serializer.h"
@@ -95,6 +96,15 @@ policy::StoreVerdict judge_update(const Request& request, const http::ResponseHe
   policy::StoreVerdict verdict = policy::judge_updated(request.head, judged, said, old, times, request.rules());
   verdict.facts.relabelled = old.relabelled || policy::relabels_freshness(rules, subject, request.rules());
   return verdict;
+}
+
+// An update that varies by other fields than before is chosen by those from now on (RFC 9111 §4.1): by what its own request had there.
+std::string selector_after(const Request& request, const store::StoredResponse& old, const http::Fields& merged, const http::ResponseHead& update) {
+  if (!update.fields.has(http::FieldId::vary)) return std::string(old.selector());
+  const http::Fields& says = merged.has(http::FieldId::vary) ? merged : update.fields;
+  std::string selector = policy::make_selector(says, request.head.fields, request.rules(), old.codable());
+  if (policy::names_of_selector(selector) == policy::names_of_selector(old.selector())) return std::string(old.selector());
+  return selector;
 }
 
 void count(Worker& worker, policy::Storing storing) { worker.metrics().storing[static_cast<std::size_t>(storing)].add(); }
@@ -200,11 +210,15 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   }
   store::Draft draft;
   draft.key = key;
-  draft.selector = old->selector();
+  const std::string selector = selector_after(request, *old, merged, update);
+  draft.selector = selector;
   draft.facts = verdict.facts;
   if (!kept) {
-    // One client's alone: for the moment that it takes to put it aside nobody else may have it.
+    // One client's alone.
     draft.facts = old->facts();
+    draft.facts.date = verdict.facts.date;
+    draft.facts.response_time = verdict.facts.response_time;
+    draft.facts.initial_age = verdict.facts.initial_age;
     draft.facts.lifetime = 0;
     draft.facts.no_cache = true;
     draft.facts.must_revalidate = true;
@@ -221,12 +235,19 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   if (draft.codable) policy::vary_by_coding(fields);
   const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
   draft.head = text;
-  const std::vector<store::StoredPtr> forms = draft.codable ? worker.shared().store.forms(*old) : std::vector<store::StoredPtr>{};
-  static_cast<void>(worker.shared().store.replace_head(old, draft, worker.shared().purge_log, &out.response));
-  if (kept && out.response) carry_forms(worker, forms, *out.response);
-  if (kept && out.response && worker.tier() != nullptr) worker.tier()->put(out.response, position);
+  store::MemoryStore& memory = worker.shared().store;
+  if (!kept) {
+    out.response = memory.with_head(old, draft);
+    if (!out.response) out.response = old;
+    if (forbidden || !policy::refused_for_asker(verdict.storing)) memory.erase(*old);
+    return out;
+  }
+  const std::vector<store::StoredPtr> forms = draft.codable ? memory.forms(*old) : std::vector<store::StoredPtr>{};
+  static_cast<void>(memory.replace_head(old, draft, worker.shared().purge_log, &out.response));
+  if (draft.selector != old->selector()) memory.erase(*old);     // where another one lies under the new selector
+  if (out.response) carry_forms(worker, forms, *out.response);
+  if (out.response && worker.tier() != nullptr) worker.tier()->put(out.response, position);
   if (!out.response) out.response = old;
-  if (!kept) worker.shared().store.erase(*out.response);
   return out;
 }
 

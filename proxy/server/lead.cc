@@ -4,6 +4,7 @@
 
 #include "cache/policy/storability.h"
 #include "cache/policy/validate.h"
+#include "cache/policy/vary.h"
 #include "core/base/log.h"
 #include "proxy/server/client.h"
 #include "proxy/server/early_hints.h"
@@ -31,8 +32,8 @@ void leave(Worker& worker, const Flight& flight) {
 // The body is whole: into the store, and on to all who follow.
 void land(Worker& worker, const Landing& landing) {
   store::StoredPtr stored;
-  static_cast<void>(commit(worker, landing, stored));
-  landing.flight->complete(landing.head, landing.fill, std::move(stored), landing.head->origin_status, false);
+  const policy::Storing storing = commit(worker, landing, stored);
+  landing.flight->complete(landing.head, landing.fill, std::move(stored), storing);
   leave(worker, *landing.flight);
 }
 
@@ -100,7 +101,7 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
     land(worker, landing);
   } else {
     worker.metrics().storing[static_cast<std::size_t>(policy::Storing::too_large)].add();
-    flight.complete(landing.head, landing.fill, {}, landing.head->origin_status, false);
+    flight.complete(landing.head, landing.fill, {}, policy::Storing::too_large);
   }
 }
 
@@ -109,15 +110,19 @@ void land_304(Worker& worker, Request& request, Flight& flight, const http::Resp
   Refreshed refreshed = refresh(worker, request, flight.parts(), flight.position(), update, times);
   led.storing = refreshed.storing;
   led.private_lines = std::move(refreshed.private_lines);
-  flight.complete(nullptr, nullptr, std::move(refreshed.response), 304, true);
+  flight.complete_by_304(std::move(refreshed.response), refreshed.storing);
   leave(worker, flight);
 }
 
-void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, policy::Storing why, WallSeconds now) {
+// For the requests that chose this answer: other variants of it may well be stored.
+void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, const http::Fields& response, policy::Storing why, WallSeconds now) {
   const Seconds time = request.rules().hit_for_miss;
   if (time.count() <= 0 || request.decision.reason == policy::Reason::hit_for_miss) return;   // remembered already
+  const std::string selector = policy::varies_on_everything(response) ? "" : policy::make_selector(response, request.head.fields, request.rules());
+  if (selector.empty() && why != policy::Storing::vary_star && request.decision.reason == policy::Reason::vary_miss) return;
   store::Draft draft;
   draft.key = flight.parts();
+  draft.selector = selector;
   draft.facts.response_time = now;
   draft.facts.date = now;
   draft.facts.lifetime = static_cast<std::uint32_t>(time.count());
@@ -195,7 +200,7 @@ net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight)
   flight->release();
 }
 
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client) {
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Visitor& visitor) {
   Led led;
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();
@@ -238,7 +243,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     metrics.origin_requests.add();
     head = co_await exchange->request(ask);
     while (head && (*head)->status < 200) {
-      if (client != nullptr) pass_interim(*client, request, **head);
+      if (visitor.client != nullptr) pass_interim(*visitor.client, request, **head);
       head = co_await exchange->next_head();
     }
     if (!head) break;
@@ -278,7 +283,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   }
   metrics.origin_first_byte.observe(led.first_byte);
   const auto note = [&](std::string_view selector) {
-    if (client != nullptr) note_popular(worker, request.key, selector, led.first_byte);
+    if (visitor.client != nullptr) note_popular(worker, request.key, selector, led.first_byte);
   };
   const http::ResponseHead& response = joined ? *joined : **head;
   if (response.status >= 500) metrics.origin_errors.add();
@@ -315,9 +320,12 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     // An answer that replaces what is stored, and may not be stored itself, ends it (RFC 9111 §4.3.3); an error does not.
     const bool part = verdict.storing == policy::Storing::partial;
     const bool of_another = part || verdict.storing == policy::Storing::spelling;
-    if (request.stored && !of_another && response.status < 500 && response.status != 304) worker.shared().store.erase(*request.stored);
+    const bool speaks_of_it = !policy::says_nothing_of_stored(response.status);
+    const bool ends_stored = speaks_of_it && !of_another && !policy::refused_for_asker(verdict.storing);
+    if (request.stored && (ends_stored || request.purge == policy::PurgeState::hard)) worker.shared().store.erase(*request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
-    if (policy::worth_remembering(verdict.storing) && response.status < 500) remember_uncacheable(worker, request, *flight, led.storing, times.response_time);
+    const bool replaces = request.stored && request.purge != policy::PurgeState::hard;
+    if (policy::worth_remembering(verdict.storing) && response.status < 500 && (speaks_of_it || !replaces)) remember_uncacheable(worker, request, *flight, response.fields, led.storing, times.response_time);
     leave(worker, *flight);
     flight->release();
     if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);
@@ -347,7 +355,8 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
       metrics.origin_failures.add();
       metrics.storing[static_cast<std::size_t>(policy::Storing::incomplete)].add();
       leave(worker, *flight);
-      flight->fail((*piece).error());
+      if (const auto reason = stale_for(policy::OriginTrouble::unreachable)) flight->serve_stale(request.stored, *reason, 0);
+      else flight->fail((*piece).error());
       co_return std::move(led);
     }
     metrics.origin_bytes_in.add((**piece).bytes.size());
@@ -370,11 +379,13 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   co_return std::move(led);
 }
 
-net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight) {
+net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight, std::shared_ptr<Visitor> visitor) {
   worker.metrics().background_refreshes.add();
   const store::StoredPtr stored = request->stored;
-  const Led led = co_await lead(worker, *request, flight, nullptr);
-  if (led.exchange != nullptr) led.exchange->abandon();
+  Led led = co_await lead(worker, *request, flight, *visitor);
+  // Before anybody who waits for the flight is woken: wakings are posted.
+  if (visitor->client != nullptr) visitor->led = std::move(led);
+  else if (led.exchange != nullptr) led.exchange->abandon();
   if (stored) stored->end_refresh();
 }
 

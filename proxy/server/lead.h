@@ -28,9 +28,14 @@ struct Led {
   Micros first_byte{0};
 };
 
-// `client`: gets interim answers; null where nobody waits (a refresh behind). The flight is over, or streaming with a pump of its
-// own, when this returns.
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* client);
+// The one for whom a fetch was begun, and who may leave while it goes on: what is his alone goes to him, if he is still there.
+struct Visitor {
+  Client* client = nullptr;                   // gets interim answers; null: gone, or there never was one
+  Led led;                                    // what became of it
+};
+
+// The flight is over, or streaming with a pump of its own, when this returns.
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Visitor& visitor);
 
 // Of a flight that no origin is asked for: what the tier that instances share has, if it may be served as it is; else the flight is released.
 net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight);
@@ -38,7 +43,7 @@ net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight)
 // Could what another instance fetched answer this request? Not where the client wants the origin's own word.
 bool may_be_shared(policy::Reason reason);
 
-// Leads a flight that nobody of this connection waits for; takes the request. Ends the stored response's refresh.
-net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight);
+// Leads a flight beside the visitor, who waits as long as he likes, or for nobody; takes the request. Ends the stored response's refresh.
+net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight, std::shared_ptr<Visitor> visitor);
 
 }  // namespace davenport::server

@@ -1,5 +1,6 @@
 #include "proxy/server/ready.h"
 
+#include "core/base/text.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
@@ -49,6 +50,7 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
                 Looked& looked) {
   if (head.method != http::Method::get && head.method != http::Method::head) return false;
   if (head.framing != http::Framing::none || (head.fields.present() & kLongWay) != 0 || peer.redirect_port != 0) return false;
+  if (head.form == http::TargetForm::absolute && !iequals(head.scheme, peer.https ? "https" : "http")) return false;
   const Snapshot& snapshot = *worker.snapshot();
   const config::Route* const route = looked.route = route_of(snapshot, head.authority, head.path, worker.text_scratch());
   looked.routed = true;

@@ -57,7 +57,7 @@ void refresh(Worker& worker, std::unique_ptr<Request> request) {
   }
   worker.metrics().refreshes_ahead.add();
   request->decision = {policy::Action::validate, policy::Reason::stale};
-  net::spawn(lead_behind(worker, std::move(request), joined.flight));
+  net::spawn(lead_behind(worker, std::move(request), joined.flight, std::make_shared<Visitor>()));
 }
 
 void look(Worker& worker) {

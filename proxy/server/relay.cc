@@ -111,6 +111,7 @@ void compare_with_stored(Worker& worker, const Request& request, purge::Position
                          const policy::Times& times) {
   if (request.head.method != http::Method::head || !request.stored || request.stored->facts().partial) return;
   if (outdated_head(*request.snapshot, *request.route, request.stored->facts())) return;      // an update would make it seem new
+  if (request.ask.authorization && !request.stored->facts().shared_with_authorization) return;   // what it says is said of another's
   if (head.status != 200 && !request.rules().trust_head) return;
   int status = 0;
   std::string_view reason;
@@ -226,7 +227,9 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   http::Fields fields;
   make_origin_fields(request, request.peer, Purpose::pass, fields);
   std::string target;
-  if (request.head.form == http::TargetForm::asterisk) {
+  const bool bare_options = request.head.method == http::Method::options && request.head.form == http::TargetForm::absolute &&
+                            request.head.target.find('/', request.head.scheme.size() + 3) == std::string_view::npos && !request.head.has_query;   // RFC 9112 §3.2.4
+  if (request.head.form == http::TargetForm::asterisk || bare_options) {
     target = "*";
   } else {
     append_origin_target(request.head, target);

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/base/text.h"
+#include "core/http/grammar.h"
 #include "core/http/uri.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/client.h"
@@ -75,7 +76,7 @@ bool answer_itself(Client& client, Request& request, Account& account) {
     if (has_body) client.close_after_this();
     return false;
   }
-  if (head.method == http::Method::options && head.fields.get("max-forwards") == "0") {   // RFC 9110 §7.6.2
+  if (head.method == http::Method::options && http::parse_delta_seconds(head.fields.get("max-forwards")) == Seconds{0}) {   // RFC 9110 §7.6.2
     if (has_body) client.close_after_this();
     own(client, request, {204, "", kAllow}, account);
     return true;
@@ -114,6 +115,14 @@ struct GiveBack {
   FlightPtr& flight;
 };
 
+// An answer that can't be shared, to the one whose it is.
+net::Task<void> relay_led(Client& client, Request& request, const Led& led, Account& account) {
+  account.origin_server = led.server;
+  account.origin_time = led.first_byte;
+  account.storing = led.storing;
+  return relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
+}
+
 // The origin has to be asked. `alone`: nobody else may wait for this answer, and it waits for nobody.
 net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 slot, Account& account) {
   Worker& worker = client.worker();
@@ -130,7 +139,7 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
   Follower seat(joined.flight, worker.loop());
   if (!joined.leader) {
     worker.metrics().coalesced_followers.add();
-    co_return co_await follow(client, request, seat, false, {}, account);
+    co_return co_await follow(client, request, seat, nullptr, account);
   }
   // A visitor who may be served stale if the origin is slow does not lead himself: the fetch goes on behind.
   const bool behind = request.stored && request.rules().stale_if_slow.count() > 0 &&
@@ -138,18 +147,19 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
                                             request.rules(), request.now.wall_seconds());
   if (behind) {
     static_cast<void>(request.stored->begin_refresh());
-    net::spawn(lead_behind(worker, request.copy(), joined.flight));
-    co_return co_await follow(client, request, seat, true, {}, account);
-  }
-  Led led = co_await lead(worker, request, joined.flight, &client);
-  account.origin_server = led.server;
-  account.origin_time = led.first_byte;
-  account.storing = led.storing;
-  if (led.exchange != nullptr) {
-    co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
+    const auto visitor = std::make_shared<Visitor>(&client);
+    net::spawn(lead_behind(worker, request.copy(), joined.flight, visitor));
+    const Followed followed = co_await follow(client, request, seat, visitor.get(), account);
+    visitor->client = nullptr;
+    if (visitor->led.exchange == nullptr || followed != Followed::released) co_return followed;
+    co_await relay_led(client, request, visitor->led, account);
     co_return Followed::answered;
   }
-  co_return co_await follow(client, request, seat, true, led.private_lines, account);
+  Visitor visitor{&client, {}};
+  visitor.led = co_await lead(worker, request, joined.flight, visitor);
+  if (visitor.led.exchange == nullptr) co_return co_await follow(client, request, seat, &visitor, account);
+  co_await relay_led(client, request, visitor.led, account);
+  co_return Followed::answered;
 }
 
 // Who may ask no origin (only-if-cached, RFC 9111 §5.2.1.7), or asks it for a head alone, takes what another instance of the fleet has stored.
@@ -166,7 +176,8 @@ net::Task<bool> answered_from_tier(Client& client, Request& request, policy::Rea
     Follower seat(joined.flight, worker.loop());
     if (joined.leader) co_await lead_in_tier(worker, request, joined.flight);
     else worker.metrics().coalesced_followers.add();
-    const Followed followed = co_await follow(client, request, seat, joined.leader, {}, account);
+    Visitor visitor{&client, {}};
+    const Followed followed = co_await follow(client, request, seat, joined.leader ? &visitor : nullptr, account);
     if (followed != Followed::unsuited) co_return followed == Followed::answered;
   }
   co_return false;
@@ -203,7 +214,7 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
         } else if (request.stored->begin_refresh()) {
           const Flights::Joined joined = worker.shared().flights.join(request.key, request.key.hash, worker.shared().purge_log);
           if (joined.leader) {
-            net::spawn(lead_behind(worker, request.copy(), joined.flight));
+            net::spawn(lead_behind(worker, request.copy(), joined.flight, std::make_shared<Visitor>()));
           } else {
             request.stored->end_refresh();
           }
@@ -229,7 +240,8 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
     const bool head_only = request.head.method == http::Method::head;
     // A HEAD asks as a GET only where its answer would be new to the store: beside a stored GET its own answer tells
     // whether that still holds (RFC 9111 §4.3.5), and what isn't stored needs no body.
-    if (head_only && (for_itself || request.stored || !request.rules().convert_head)) {
+    const bool stands = request.stored && request.purge != policy::PurgeState::hard;
+    if (head_only && (for_itself || stands || !request.rules().convert_head)) {
       bool answered = false;
       if (!for_itself) answered = co_await answered_from_tier(client, request, reason, account);
       if (answered) co_return;

@@ -506,4 +506,66 @@ TEST_CASE("the answer to a POST takes the place of what a GET had brought (RFC 9
   CHECK(is_hit(get));
 }
 
+TEST_CASE("a variant that may not be stored leaves the others where they are (RFC 9111 §4.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply([](const SeenRequest& request) {
+    const std::string foo = request.field("foo");
+    return Reply{200, {{"vary", "Foo"}, {"cache-control", foo == "2" ? "no-store" : "max-age=100"}}, foo};
+  });
+  for (const char* foo : {"1", "3", "2", "2"}) CHECK(proxy.get("/a", {{"foo", foo}}).body == foo);
+  for (const char* foo : {"1", "3"}) CHECK(is_hit(proxy.get("/a", {{"foo", foo}})));
+  CHECK(cache_status(proxy.get("/a", {{"foo", "2"}})).get("detail") == "no_store");
+  CHECK(origin.requests("/a") == 5);
+}
+
+TEST_CASE("an answer about one request's own fault or rights does not end what others share (RFC 9111 §4.3.3)") {
+  for (const int status : {400, 401, 403, 413, 429, 431, 503}) {
+    CAPTURE(status);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/hot").reply([status](const SeenRequest& request) {
+      const bool wrong = request.fields.has("x-wrong") || request.fields.has("authorization");
+      return Reply{wrong ? status : 200, {{"cache-control", wrong ? "no-store" : "max-age=100"}}, wrong ? "wrong" : "hot"};
+    });
+    CHECK(proxy.get("/hot").body == "hot");
+    CHECK(proxy.get("/hot", {{"cache-control", "no-cache"}, {"x-wrong", "1"}}).status == status);
+    CHECK(is_hit(proxy.get("/hot")));
+    CHECK(proxy.get("/hot", {{"authorization", "Basic bad"}}).status == status);
+    CHECK(is_hit(proxy.get("/hot")));
+  }
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/gone").reply(200, {{"cache-control", "max-age=100"}}, "here");
+  origin.on("GET", "/gone").reply(404, {{"cache-control", "no-store"}}, "gone");
+  proxy.get("/gone");
+  CHECK(proxy.get("/gone", {{"cache-control", "no-cache"}}).status == 404);
+  CHECK(proxy.get("/gone").status == 404);
+}
+
+TEST_CASE("Cache-Status says stored only of what was stored (RFC 9211 §2.5)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("cache.defaults", "max_variants = 2"));
+  origin.on("GET", "/a").reply(200, {{"vary", "X-A"}, {"cache-control", "max-age=100"}}, "x");
+  for (const char* variant : {"1", "2"}) CHECK(cache_status(proxy.get("/a", {{"x-a", variant}})).has("stored"));
+  const RawResponse third = proxy.get("/a", {{"x-a", "3"}});
+  CHECK_FALSE(cache_status(third).has("stored"));
+  CHECK(cache_status(third).get("detail") == "too_many_variants");
+}
+
+TEST_CASE("a directive with something behind its name still forbids; a quoted number is read as it is meant (RFC 9110 §5.6.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  for (const char* says : {"max-age=100, no-store;", "max-age=100, private; foo", "no-store x, max-age=100"}) {
+    CAPTURE(says);
+    const std::string path = "/" + std::to_string(std::hash<std::string>()(says));
+    origin.on("GET", path).reply(200, {{"cache-control", says}}, "x");
+    proxy.get(path);
+    CHECK_FALSE(is_hit(proxy.get(path)));
+  }
+  origin.on("GET", "/quoted").reply(200, {{"cache-control", "max-age=\"1\\00\""}}, "x");
+  proxy.get("/quoted");
+  CHECK(cache_status(proxy.get("/quoted")).number("ttl") > 90);
+}
+
 TEST_SUITE_END();

@@ -443,16 +443,35 @@ TEST_CASE("OPTIONS counts Max-Forwards down, and is answered here at 0 (RFC 9110
   CHECK(proxy.request("OPTIONS", "/a", {{"max-forwards", "5"}}).status == 204);
   CHECK(origin.last_request("/a").field("max-forwards") == "4");
   CHECK(proxy.request("OPTIONS", "/a", {{"max-forwards", "0"}}).fields.has("allow"));
+  CHECK(proxy.request("OPTIONS", "/a", {{"max-forwards", "00"}}).fields.has("allow"));
   CHECK(origin.requests("/a") == 1);
+  proxy.request("OPTIONS", "/a", {{"max-forwards", "99999999999999999999"}});
+  CHECK(origin.last_request("/a").field("max-forwards") == "2147483647");
 }
 
-TEST_CASE("an https target on a plain connection is misdirected (RFC 9110 §7.4)") {
+TEST_CASE("OPTIONS of a whole server, asked for in absolute form, goes on as OPTIONS * (RFC 9112 §3.2.4)") {
   Origin origin;
   const Proxy proxy(config_for(origin));
+  origin.on("OPTIONS", "*").reply(204, {{"allow", "GET"}});
+  origin.on("OPTIONS", "/").reply(204, {{"allow", "POST"}});
+  for (const auto& [target, allow] : {std::pair{"http://shop.test", "GET"}, {"http://shop.test/", "POST"}}) {
+    CAPTURE(target);
+    Client client = proxy.client();
+    client.send("OPTIONS " + std::string(target) + " HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+    CHECK(client.read("OPTIONS").field("allow") == allow);
+  }
+}
+
+TEST_CASE("an https target on a plain connection is misdirected, also where its path is stored (RFC 9110 §7.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "a");
+  proxy.get("/a");
+  REQUIRE(is_hit(proxy.get("/a")));
   Client client = proxy.client();
   client.send("GET https://shop.test/a HTTP/1.1\r\nHost: shop.test\r\n\r\n");
   CHECK(client.read().status == 421);
-  CHECK(origin.requests() == 0);
+  CHECK(origin.requests() == 1);
 }
 
 TEST_CASE("every error of ours says so in Proxy-Status (RFC 9209)") {

@@ -340,4 +340,118 @@ TEST_CASE("a Set-Cookie of a 304 goes to the client whose request brought it, an
   CHECK_FALSE(hit.fields.has("set-cookie"));
 }
 
+TEST_CASE("a whole answer to a validation is the visitor's, also where it may not be stored: the origin is asked once (RFC 9111 §4.3.3)") {
+  struct Row {
+    int status;
+    FieldLines fields;
+  };
+  for (const Row& row : {Row{200, {{"cache-control", "no-store"}, {"set-cookie", "sid=one-time"}}}, Row{200, {{"cache-control", "private"}}},
+                         Row{200, {{"cache-control", "max-age=60"}, {"vary", "*"}}}, Row{404, {}}, Row{302, {{"location", "/b"}}}, Row{401, {}},
+                         Row{403, {}}, Row{500, {}}, Row{503, {}}}) {
+    CAPTURE(row.status);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10, stale-if-error=0"}, {"age", "50"}, {"etag", "\"1\""}}, "first");
+    origin.on("GET", "/a").reply(row.status, row.fields, "second");
+    origin.on("GET", "/a").reply(200, {}, "third");
+    proxy.get("/a");
+    const RawResponse second = proxy.get("/a");
+    CHECK(second.status == row.status);
+    CHECK(second.body == "second");
+    CHECK(second.field("set-cookie") == row.fields.get("set-cookie"));
+    CHECK(cache_status(second).get("fwd") == "stale");
+    CHECK(origin.requests("/a") == 2);
+  }
+}
+
+TEST_CASE("who waits for a validation that goes on behind gets what is his alone of it, and its interim answers") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("forwarding", "early_hints_http1 = true"));
+  for (const int status : {200, 304}) {
+    CAPTURE(status);
+    const std::string path = "/" + std::to_string(status);
+    origin.on("GET", path).reply(200, {{"cache-control", "public, max-age=10"}, {"age", "50"}, {"etag", "\"1\""}}, "body");
+    origin.on("GET", path).interim(103, {{"link", "</x.css>; rel=preload"}})
+        .reply(status, {{"cache-control", "public, max-age=100, private=\"x-f\""}, {"etag", "\"1\""}, {"set-cookie", "v=1"}, {"x-f", "mine"}}, status == 200 ? "body" : "");
+    proxy.get(path);
+    const RawResponse mine = proxy.get(path);
+    CHECK(mine.status == 200);
+    CHECK(mine.body == "body");
+    CHECK(mine.field("set-cookie") == "v=1");
+    CHECK(mine.field("x-f") == "mine");
+    REQUIRE(mine.interim.size() == 1);
+    CHECK(mine.interim[0].status == 103);
+    const RawResponse hit = proxy.get(path);
+    CHECK(is_hit(hit));
+    CHECK_FALSE(hit.fields.has("set-cookie"));
+    CHECK_FALSE(hit.fields.has("x-f"));
+  }
+}
+
+TEST_CASE("a 304, or a HEAD that agrees, with another Vary has the stored answer chosen by that (RFC 9111 §4.1)") {
+  for (const std::string method : {"GET", "HEAD"}) {
+    CAPTURE(method);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10"}, {"age", "20"}, {"etag", "\"1\""}}, "of u1");
+    origin.on(method, "/a").reply(method == "GET" ? 304 : 200, {{"cache-control", "max-age=100"}, {"etag", "\"1\""}, {"vary", "X-User"}}, method == "GET" ? "" : "of u1");
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=100"}, {"vary", "X-User"}}, "of another");
+    proxy.get("/a", {{"x-user", "1"}});
+    CHECK(proxy.request(method, "/a", {{"x-user", "1"}}).status == 200);
+    CHECK(is_hit(proxy.get("/a", {{"x-user", "1"}})));
+    const RawResponse other = proxy.get("/a", {{"x-user", "2"}});
+    CHECK_FALSE(is_hit(other));
+    CHECK(other.body == "of another");
+    CHECK(proxy.get("/a", {{"x-user", "1"}}).body == "of u1");
+  }
+}
+
+TEST_CASE("nothing of an answer to a request with no-store is kept, not of a 304 and not of a HEAD (RFC 9111 §5.2.1.5)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10, stale-while-revalidate=0"}, {"age", "20"}, {"etag", "\"1\""}}, "body");
+  origin.on("GET", "/a").reply(304, {{"etag", "\"1\""}, {"cache-control", "max-age=100"}, {"x-leak", "1"}});
+  origin.on("HEAD", "/a").reply(200, {{"etag", "\"1\""}, {"cache-control", "max-age=100"}, {"x-leak", "2"}}, "body");
+  proxy.get("/a");
+  const RawResponse own = proxy.get("/a", {{"cache-control", "no-store"}});
+  CHECK(own.body == "body");
+  CHECK(own.field("x-leak") == "1");
+  CHECK_FALSE(cache_status(own).has("stored"));
+  CHECK(proxy.request("HEAD", "/a", {{"cache-control", "no-store"}}).field("x-leak") == "2");
+  origin.on("GET", "/a").reply(304, {{"etag", "\"1\""}});
+  const RawResponse next = proxy.get("/a");
+  CHECK(next.body == "body");
+  CHECK_FALSE(next.fields.has("x-leak"));
+  CHECK(origin.last_request("/a").field("if-none-match") == "\"1\"");       // it is stored still, and was not made fresh
+}
+
+TEST_CASE("what was validated is new for the client who gets it, stored or not (RFC 9111 §4.2.3)") {
+  for (const char* says : {"max-age=100", "private, max-age=100", "no-store"}) {
+    CAPTURE(says);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10"}, {"age", "5000"}, {"etag", "\"1\""}}, "body");
+    origin.on("GET", "/a").reply(304, {{"cache-control", says}, {"etag", "\"1\""}});
+    proxy.get("/a");
+    const RawResponse updated = proxy.get("/a");
+    CHECK(updated.body == "body");
+    CHECK(std::atoi(updated.field("age").c_str()) < 10);
+  }
+}
+
+TEST_CASE("an origin that breaks off at once is gone: what is stale stands in (RFC 5861 §4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=10, stale-if-error=100"}, {"age", "30"}}, "stale");
+  origin.on("GET", "/a").raw("HTTP/1.1 200 OK\r\nCache-Control: max-age=100\r\nContent-Length: 100\r\n\r\nhalf").close();
+  origin.on("GET", "/a").raw("HTTP/1.1 200 OK\r\nCache-Control: max-age=100\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").close();
+  proxy.get("/a");
+  for (int i = 0; i < 2; ++i) {
+    const RawResponse second = proxy.get("/a");
+    // The end may come after the head, which the client has then.
+    if (second.complete) CHECK(second.body == "stale");
+    else CHECK(second.status == 200);
+  }
+}
+
 TEST_SUITE_END();

@@ -466,9 +466,12 @@ TEST_CASE("after a 304 the verdict is made anew, and the lifetime starts anew (R
     CHECK(judge_updated(get(), response(200, "Cache-Control: no-store\nETag: \"v\""), lines("Cache-Control: no-store"), old,
                         later, {}).storing == Storing::no_store);
   }
-  SUBCASE("the request's own no-store does not make an old answer older") {
-    CHECK(judge_updated(get("Cache-Control: no-store"), response(200, "Cache-Control: max-age=60\nETag: \"v\"\nDate: {100}"),
-                        lines("ETag: \"v\"\nDate: {100}"), old, later, {}).ok());
+  SUBCASE("nothing of an answer to a request with no-store is kept (§5.2.1.5), and for its client it was validated now (§4.2.3)") {
+    const auto verdict = judge_updated(get("Cache-Control: no-store"), response(200, "Cache-Control: max-age=60\nETag: \"v\"\nDate: {100}"),
+                                       lines("ETag: \"v\"\nDate: {100}"), old, later, {});
+    CHECK(verdict.storing == Storing::request_no_store);
+    CHECK(refused_for_asker(verdict.storing));
+    CHECK(verdict.facts.age(at(103)) == 3);
   }
 }
 
