@@ -1,5 +1,6 @@
 // load_clients PORT[,PORT...] CONNECTIONS REQUESTS KEYS FILE [RATE]: the clients of load.py and fleet.py. Each connection has one request
-// under way, for a key whose body carries its name and version; all of what comes back is checked.
+// under way, for a key whose body carries its name and version; all of what comes back is checked. No two heads are alike, and one of ten
+// comes in two pieces, with others' between them.
 //     PORT   of several, connection i speaks to the i-th, modulo their number.
 //     FILE   shared with the script: for each port, for each key, the least version that an answer may have to a request that is sent now
 //            (int64), then the number of answers so far.
@@ -25,6 +26,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -47,6 +49,7 @@ struct Connection {
   std::int64_t key = 0, least = 0;
   double sent = 0;
   std::string got;
+  std::string rest;                                  // of a request that was sent in part
 };
 
 struct Answer {
@@ -88,7 +91,8 @@ class Load {
     double progress = wall_clock();
     due_ = progress;
     while (open_ > 0 && g_ended == 0) {
-      const int ready = ::epoll_wait(poll_, events, 256, rate_ > 0 ? 1 : 1'000);
+      const int ready = ::epoll_wait(poll_, events, 256, rate_ > 0 || !halves_.empty() ? 1 : 1'000);
+      for (Connection* const one : std::exchange(halves_, {})) send_rest(*one);
       for (int i = 0; i < ready; ++i) read(*static_cast<Connection*>(events[i].data.ptr));
       if (rate_ > 0) ask_what_is_due();
       shared_[static_cast<std::size_t>(keys_) * ports_.size()] = answers_;
@@ -154,9 +158,22 @@ class Load {
     one.asks = true;
     one.sent = wall_clock();
     one.got.clear();
-    char request[96];
-    const int size = std::snprintf(request, sizeof request, "GET /k/%lld HTTP/1.1\r\nHost: load.test\r\n\r\n", static_cast<long long>(one.key));
-    if (::send(one.fd, request, static_cast<std::size_t>(size), MSG_NOSIGNAL) != size) cut(one);
+    const auto any = [this](std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_); };
+    one.rest = "GET /k/" + std::to_string(one.key) + " HTTP/1.1\r\nHost: load.test\r\nX-Pad: " + std::string(any(200), 'x') + "\r\n";
+    if (any(2) == 0) one.rest.append("User-Agent: " + std::to_string(one.key) + "\r\nCookie:\r\n");
+    one.rest.append("\r\n");
+    const std::size_t first = any(10) == 0 ? 1 + any(one.rest.size() - 1) : one.rest.size();
+    if (!send_some(one, first)) return cut(one);
+    if (!one.rest.empty()) halves_.push_back(&one);
+  }
+
+  bool send_some(Connection& one, std::size_t size) {
+    if (::send(one.fd, one.rest.data(), size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) return false;
+    one.rest.erase(0, size);
+    return true;
+  }
+  void send_rest(Connection& one) {
+    if (one.asks && !one.rest.empty() && !send_some(one, one.rest.size())) cut(one);
   }
 
   void cut(Connection& one) {
@@ -247,6 +264,7 @@ class Load {
   std::vector<std::deque<Connection*>> idle_;        // by port
   std::size_t turn_ = 0;
   double due_ = 0;
+  std::vector<Connection*> halves_;                  // the rest of their request is sent in the next round
   std::mt19937_64 random_;
   volatile std::int64_t* shared_ = nullptr;
   int poll_ = -1;
