@@ -249,13 +249,23 @@ std::string_view content_language(const http::Fields& response, const config::Ca
 
 }  // namespace
 
+namespace {
+
+// The origin gets these from us, other ones for each client: no request says what it would be answered.
+bool is_made_for_origin(std::string_view name) {
+  const FieldId id = http::field_id(name);
+  return id == FieldId::x_forwarded_for || id == FieldId::forwarded || id == FieldId::x_request_id;
+}
+
+}  // namespace
+
 bool varies_on_everything(const http::Fields& response) {
   if (!response.has(FieldId::vary)) return false;
   for (const http::Field& line : response) {
     if (line.id != FieldId::vary) continue;
     http::ListReader list(line.value);
     while (const auto member = list.next()) {
-      if (*member == "*" || !http::is_token(*member)) return true;
+      if (*member == "*" || !http::is_token(*member) || is_made_for_origin(*member)) return true;
     }
   }
   return false;
