@@ -132,4 +132,28 @@ bool HopByHop::operator()(const Field& field) const {
   return names_others_ && list_contains(scratch_.empty() ? single_ : std::string_view(scratch_), field.name);
 }
 
+bool may_trail(const Field& field) {
+  constexpr std::uint64_t kHeadOnly = [] {
+    std::uint64_t bits = kHopByHop;
+    for (const FieldId id : {FieldId::authorization, FieldId::cache_control, FieldId::cdn_cache_control, FieldId::content_encoding,
+                             FieldId::content_language, FieldId::content_length, FieldId::content_location, FieldId::content_range,
+                             FieldId::content_type, FieldId::cookie, FieldId::expect, FieldId::expires, FieldId::forwarded, FieldId::host,
+                             FieldId::if_match, FieldId::if_modified_since, FieldId::if_none_match, FieldId::if_range,
+                             FieldId::if_unmodified_since, FieldId::location, FieldId::origin, FieldId::pragma, FieldId::range,
+                             FieldId::retry_after, FieldId::set_cookie, FieldId::surrogate_control, FieldId::trailer, FieldId::vary,
+                             FieldId::via, FieldId::www_authenticate, FieldId::x_forwarded_for, FieldId::x_forwarded_host,
+                             FieldId::x_forwarded_proto, FieldId::x_request_id}) {
+      bits |= field_bit(id);
+    }
+    return bits;
+  }();
+  FieldId id = field.id;
+  if (id == FieldId::other && field.name.find('_') != std::string_view::npos) {
+    std::string dashed(field.name);
+    for (char& c : dashed) c = c == '_' ? '-' : c;
+    id = field_id(dashed);
+  }
+  return id == FieldId::other || (kHeadOnly & field_bit(id)) == 0;
+}
+
 }  // namespace davenport::http

@@ -34,4 +34,8 @@ class HopByHop {
   bool names_others_ = false;   // it names something that is no FieldId
 };
 
+// May a field be sent behind a body? Not what decides framing, routing or rights, changes the request, or says what the content is
+// (RFC 9110 §6.5.1), nor what an origin that reads names as CGI variables takes for such a one.
+bool may_trail(const Field& field);
+
 }  // namespace davenport::http

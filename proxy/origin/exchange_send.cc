@@ -131,7 +131,9 @@ net::Task<SendResult> Exchange::Impl::end_body(const http::Fields& trailers) {
     co_return std::monostate{};
   }
   out_ = "0\r\n";
-  http::append_fields(out_, trailers);
+  for (const http::Field& field : trailers) {
+    if (http::may_trail(field)) http::append_field(out_, field.name, field.value);
+  }
   out_ += "\r\n";
   iovec end{out_.data(), out_.size()};
   std::span<iovec> pieces(&end, 1);

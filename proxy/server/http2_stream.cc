@@ -110,7 +110,7 @@ void Http2Stream::finish_uncleanly() {
 void Http2Stream::send_trailers(const http::Fields& fields) {
   const http::HopByHop hop(fields);
   for (const http::Field& field : fields) {
-    if (!hop(field) && !http::is_connection_field(field.id)) trailers_out_.add_copy(field.name, field.value);
+    if (!hop(field) && http::may_trail(field)) trailers_out_.add_copy(field.name, field.value);
   }
 }
 

@@ -94,7 +94,7 @@ void append_end(Client& client, const http::Fields& trailers, bool chunked, Endi
     last.append("0\r\n");
     const http::HopByHop hop(trailers);
     for (const http::Field& field : trailers) {
-      if (!hop(field)) http::append_field(last, field.name, field.value);
+      if (!hop(field) && http::may_trail(field)) http::append_field(last, field.name, field.value);
     }
     last.append("\r\n");
     client.output().end_text(at);

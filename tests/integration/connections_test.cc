@@ -277,11 +277,13 @@ TEST_CASE("trailers of an answer are passed as trailers or dropped, never as fie
   Origin origin;
   const Proxy proxy(config_for(origin));
   origin.on("GET", "/a").head(200, {{"cache-control", "no-store"}, {"trailer", "x-sum"}, {"transfer-encoding", "chunked"}})
-      .chunk("milk").last_chunk({{"x-sum", "4"}});
+      .chunk("milk").last_chunk({{"x-sum", "4"}, {"set-cookie", "a=1"}, {"content_length", "9"}});
   Client client = proxy.client();
   for (int i = 0; i < 2; ++i) {
     const RawResponse response = client.get("/a", {{"te", "trailers"}, {"connection", "te"}});
     CHECK(response.body == "milk");
+    CHECK_FALSE(response.trailers.has("set-cookie"));
+    CHECK_FALSE(response.trailers.has("content_length"));
     CHECK(response.complete);
     CHECK_FALSE(response.fields.has("x-sum"));
   }

@@ -111,6 +111,19 @@ TEST_CASE("what Connection names stays behind, from all its lines and in any cas
   CHECK(passed_on({{"Connection", "close"}, {"Close", "1"}}) == "Close ");
 }
 
+TEST_CASE("what belongs to a head does not go behind a body (RFC 9110 §6.5.1)") {
+  for (const char* yes : {"X-Sum", "ETag", "Server-Timing", "Digest", "grpc-status", "Date", "x_own"}) {
+    CAPTURE(yes);
+    CHECK(may_trail({yes, "1", field_id(yes)}));
+  }
+  for (const char* no : {"Content-Length", "Host", "Transfer-Encoding", "Authorization", "Cookie", "Set-Cookie", "Content-Type", "Content-Encoding", "Range",
+                         "If-None-Match", "Cache-Control", "Vary", "X-Forwarded-For", "Forwarded", "Via", "Connection", "TE", "Trailer", "Expect",
+                         "Content_Length", "X_FORWARDED_FOR"}) {
+    CAPTURE(no);
+    CHECK_FALSE(may_trail({no, "1", field_id(no)}));
+  }
+}
+
 TEST_CASE("a copy of HopByHop answers alike after the first is gone") {
   Fields fields;
   fields.add("Connection", "a");
