@@ -26,7 +26,7 @@ constexpr Setting<Origin> kOrigin[] = {
     {"host", of<&Origin::host>, "The Host that this origin is sent; empty: the client's, as it came.",
      {.form = Form::host}},
     {"connect_timeout", of<&Origin::connect_timeout>, "To reach a server.", {.low = 1, .high = kHour}},
-    {"first_byte_timeout", of<&Origin::first_byte_timeout>, "From the end of a request to the head of its answer.",
+    {"first_byte_timeout", of<&Origin::first_byte_timeout>, "From the end of a request to the head of its answer, which must be whole within `between_bytes_timeout` after that.",
      {.low = 1, .high = kHour}},
     {"between_bytes_timeout", of<&Origin::between_bytes_timeout>, "Between two pieces of an answer.",
      {.low = 1, .high = kHour}},

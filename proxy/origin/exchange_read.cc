@@ -43,6 +43,7 @@ SteadyTime Exchange::Impl::head_deadline() const {
 net::Task<HeadResult> Exchange::Impl::read_head() {
   const config::Origin& settings = cluster_->settings();
   SteadyTime deadline = coarse_now() + settings.first_byte_timeout;
+  const SteadyTime latest = std::max(deadline, head_deadline()) + settings.between_bytes_timeout;    // of a head that comes in drops
   bool begun = false;
   for (;;) {
     bool done = false;
@@ -55,7 +56,7 @@ net::Task<HeadResult> Exchange::Impl::read_head() {
       received_ = begun = true;
       const SteadyTime time = now();
       if (timings_.first_byte == SteadyTime{}) timings_.first_byte = time;
-      deadline = time + settings.between_bytes_timeout;
+      deadline = std::min(time + settings.between_bytes_timeout, latest);
     } else if (io.status == Io::Status::again) {
       if (begun) stream().doubt();
       const net::Ready ready = co_await stream().readable(deadline);

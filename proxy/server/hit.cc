@@ -180,6 +180,7 @@ bool append_special(Output& out, const http::RequestHead& request, const store::
       text.append("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */");
       append_number(text, response.body_bytes());
       text.append("\r\nContent-Length: 0\r\n");
+      if (fields.has(FieldId::date)) http::append_field(text, "Date", fields.get(FieldId::date));
       finish(text, from);
       account.status = 416;
       return true;

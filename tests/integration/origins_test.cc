@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <set>
+#include <thread>
 
 #include "support/cache_status.h"
 #include "support/origin.h"
@@ -166,6 +167,23 @@ TEST_CASE("what goes wrong with an origin has its status and its name (RFC 9209 
   const RawResponse cut = proxy.get("/a");
   CHECK(cut.body == "half");
   CHECK_FALSE(cut.complete);
+}
+
+TEST_CASE("a head that comes in drops is not waited for any longer than one that does not come") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("origin.app", "first_byte_timeout = \"200ms\"").add("origin.app", "between_bytes_timeout = \"200ms\"").add("origin.app", "retries = 0"));
+  std::atomic<int> drops{0};
+  origin.on("GET", "/drip").run([&](Exchange& exchange) {
+    const std::string head = "HTTP/1.1 200 OK\r\nX-Drops: ";
+    exchange.wire.socket().send_all(head);
+    while (drops < 200 && exchange.wire.socket().send_all("x")) {
+      ++drops;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));     // the shape of the input, not a wait for anything
+    }
+    exchange.keep_connection = false;
+  });
+  CHECK(proxy.get("/drip").status == 504);
+  CHECK(drops < 100);
 }
 
 TEST_CASE("requests above max_connections wait in order, and above the queue get 503 with Retry-After") {
