@@ -124,6 +124,29 @@ TEST_CASE("SIGTERM: readiness turns 503, nobody new is taken, what is under way 
   CHECK(proxy.terminate() == 0);
 }
 
+TEST_CASE("a new version is started beside the old one, on the same listener, and takes over when that ends") {
+  Origin origin;
+  Proxy old(config_for(origin));
+  const Proxy fresh(config_for(origin).listen_at(old.port()));
+  Barrier asked{"the origin was asked"}, answer{"it may answer"};
+  origin.on("GET", "/slow").reach(asked).await(answer).reply(200, {{"cache-control", "no-store"}}, "slow");
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "a");
+  // Connections are shared out between both: one of each is found soon.
+  std::vector<Client> clients;
+  await_condition("a connection to each", [&] {
+    clients.push_back(old.client());
+    CHECK(clients.back().get("/a").body == "a");
+    return old.metric("connections_open") > 0 && fresh.metric("connections_open") > 0;
+  });
+  for (Client& client : clients) client.send_request("GET", "/slow");
+  asked.await();
+  old.signal(SIGTERM);
+  answer.open();
+  for (Client& client : clients) CHECK(client.read().body == "slow");      // what is under way is finished
+  CHECK(old.terminate() == 0);
+  for (int i = 0; i < 20; ++i) CHECK(fresh.client().get("/a").body == "a");
+}
+
 TEST_CASE("SIGTERM with a request that never ends ends anyway after the time-out, with 0") {
   Origin origin;
   Proxy proxy(config_for(origin).add("shutdown", "timeout = \"300ms\""));

@@ -36,6 +36,11 @@ ProxyConfig& ProxyConfig::listen_proxy_protocol() {
   return listen("proxy_protocol = true");
 }
 
+ProxyConfig& ProxyConfig::listen_at(std::uint16_t port) {
+  address_ = "127.0.0.1:" + std::to_string(port);
+  return *this;
+}
+
 ProxyConfig& ProxyConfig::listen(const std::string& line) {
   listen_ += line + "\n";
   return *this;
@@ -58,10 +63,10 @@ std::string ProxyConfig::text() const {
   set_default("admin", "address", "address = \"127.0.0.1:0\"");
   set_default("shutdown", "timeout", "timeout = \"1s\"");
   std::string out;
-  if (listen_.empty()) out += "listen = [\"127.0.0.1:0\"]\n";
+  if (listen_.empty()) out += "listen = [\"" + address_ + "\"]\n";
   if (top_.find("workers") == std::string::npos) out += "workers = 2\n";
   out += top_;
-  if (!listen_.empty()) out += "\n[[listen]]\naddress = \"127.0.0.1:0\"\n" + listen_;
+  if (!listen_.empty()) out += "\n[[listen]]\naddress = \"" + address_ + "\"\n" + listen_;
   for (const Table& table : tables) out += "\n[" + table.name + "]\n" + table.lines;
   for (const std::vector<Table>& route : routes_) {
     for (const Table& table : route) {
