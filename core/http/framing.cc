@@ -78,7 +78,6 @@ std::optional<ParseFault> ConnectionFacts::read_connection(std::string_view valu
 }
 
 void ConnectionFacts::remove_named(Fields& fields) const {
-  if (!names_fields) return;
   std::string scratch;
   const std::string_view names = fields.combined(FieldId::connection, scratch);
   std::uint64_t named = 0;

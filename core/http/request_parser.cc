@@ -137,7 +137,7 @@ std::optional<ParseFault> check_line(const Field& field, RequestHead& head, Conn
 
 // What the lines mean together (RFC 9112 §3.2, §6.3, §9.3).
 std::optional<ParseFault> finish(RequestHead& head, const ConnectionFacts& facts) {
-  facts.remove_named(head.fields);
+  if (facts.names_fields) facts.remove_named(head.fields);
   const Fields& fields = head.fields;
   if (!fields.has(FieldId::host)) {
     if (head.minor > 0) return ParseFault::missing_host;

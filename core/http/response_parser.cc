@@ -63,7 +63,7 @@ std::optional<ParseFault> check_line(const Field& field, ResponseHead& head, Con
 
 // Where the body ends (RFC 9112 §6.3) and whether the connection outlives it (§9.3).
 std::optional<ParseFault> finish(ResponseHead& head, Method request_method, const ConnectionFacts& facts) {
-  facts.remove_named(head.fields);
+  if (facts.names_fields) facts.remove_named(head.fields);
   head.keep_alive = !facts.close && (head.minor > 0 || facts.keep_alive);
   const bool chunked = head.fields.has(FieldId::transfer_encoding);
   if (chunked) {

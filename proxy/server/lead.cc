@@ -261,6 +261,10 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Vi
     if (!validating || status != 304 || policy::selects((*head)->fields, stored_fields, true)) break;
     validating = false;
   }
+  if (head && (*head)->status == 304 && !validating) {        // RFC 9110 §15.4.5: nobody has what it speaks of
+    exchange->abandon();
+    head = origin::Failure{origin::FailureKind::protocol_error, "304 to a request without conditions", false};
+  }
   times.response_time = read_wall_seconds();
   led.server = exchange->server();
   led.first_byte = exchange->timings().to_first_byte();

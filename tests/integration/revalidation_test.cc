@@ -454,4 +454,17 @@ TEST_CASE("an origin that breaks off at once is gone: what is stale stands in (R
   }
 }
 
+TEST_CASE("a 304 that no condition of ours asked for is no answer (RFC 9110 §15.4.5)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(304, {{"etag", "\"1\""}});
+  for (const FieldLines& fields : {FieldLines{}, FieldLines{{"if-none-match", "\"1\""}}}) {     // the client's conditions stay here
+    const RawResponse answer = proxy.get("/a", fields);
+    CHECK(answer.status == 502);
+    CHECK(proxy_status(answer).get("error") == "http_protocol_error");
+  }
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "mended");
+  CHECK(proxy.get("/a").body == "mended");
+}
+
 TEST_SUITE_END();
