@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,7 @@ namespace davenport::net {
 
 class SocketAddress {
  public:
-  SocketAddress() = default;
+  SocketAddress() { std::memset(&storage_, 0, sizeof storage_); }    // all of it: {} need not reach beyond the first member
   static Result<SocketAddress> numeric(std::string_view host, std::uint16_t port);   // no brackets, no names
   static Result<SocketAddress> unix_path(std::string_view path);
   static SocketAddress of(const sockaddr* address, socklen_t length);
@@ -35,7 +36,7 @@ class SocketAddress {
     sockaddr_in v4;
     sockaddr_in6 v6;
     sockaddr_un local;
-  } storage_{};
+  } storage_;
   socklen_t length_ = 0;
 };
 

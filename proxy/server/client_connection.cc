@@ -188,7 +188,7 @@ ClientConnection::Taken ClientConnection::take() {
     const http::ParseResult parsed = parser.parse(in, head);
     if (parsed.state == http::ParseState::need_more) {
       starved_ = true;
-      kept().half.emplace(parser, std::move(head));
+      kept().half.emplace(HalfHead{parser, std::move(head)});
       break;
     }
     if (parsed.state == http::ParseState::error && may_speak_http2() && (in.starts_with(kHttp2Line) || kHttp2Line.starts_with(in))) {

@@ -147,7 +147,7 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
                                             request.rules(), request.now.wall_seconds());
   if (behind) {
     static_cast<void>(request.stored->begin_refresh());
-    const auto visitor = std::make_shared<Visitor>(&client);
+    const auto visitor = std::make_shared<Visitor>(Visitor{&client, {}});
     net::spawn(lead_behind(worker, request.copy(), joined.flight, visitor));
     const Followed followed = co_await follow(client, request, seat, visitor.get(), account);
     visitor->client = nullptr;

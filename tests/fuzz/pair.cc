@@ -1,6 +1,7 @@
 // A whole connection pair through the real code: two clients, the proxy with its store, and an origin, all bytes of which are the
 // input's, in the input's order. What must hold whatever they say:
-//   - what reaches the origin is well-formed requests, each whole before the next, for targets that a client has sent;
+//   - what reaches the origin is well-formed requests, each whole before the next, for targets that a client has sent, with fields of the
+//     same client's;
 //   - an answer that a client gets whole is one that the origin framed whole, for a target that this client asked for;
 //     so a cut answer never ends cleanly, and nobody gets bytes of another's;
 //   - what is stored is what the origin framed whole, under the target that it was asked for;
@@ -53,6 +54,15 @@ void check_client(const Pair& pair, std::size_t client, const std::vector<Whole>
   }
 }
 
+bool one_client_said(const Pair& pair, const Exchanged& exchange) {
+  for (std::size_t client = 0; client < Pair::kClients; ++client) {
+    const std::string& sent = pair.sent(client);
+    const bool all = std::all_of(exchange.own.begin(), exchange.own.end(), [&](const std::string& value) { return sent.find(value) != std::string::npos; });
+    if (all && asked_for(sent, exchange.target)) return true;
+  }
+  return false;
+}
+
 void play(Pair& pair, char whose, std::string_view bytes) {
   switch (whose) {
     case kFirst: pair.send(0, bytes); break;
@@ -67,11 +77,23 @@ void play(Pair& pair, char whose, std::string_view bytes) {
   pair.turn();
 }
 
+// A plain request gets through: a world in which nothing does would break no invariant.
+bool works() {
+  Pair pair(settings().front());
+  play(pair, kFirst, "GET /works HTTP/1.1\r\nHost: a\r\n\r\n");
+  play(pair, kOrigin, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes");
+  pair.end();
+  require(pair.exchanges().size() == 1 && pair.received(0).ends_with("\r\n\r\nyes"), "a plain request gets its answer");
+  return true;
+}
+
 }  // namespace
 }  // namespace davenport::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace davenport;
+  static const bool works = fuzz::works();
+  if (!works) return 0;
   fuzz::Input input(data, size);
   fuzz::Pair pair(fuzz::settings()[input.choice() % fuzz::settings().size()]);
   std::string_view rest = input.rest();
@@ -85,6 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   pair.end();
   for (const auto& exchange : pair.exchanges()) {
     fuzz::require(fuzz::asked_for(pair.sent(0) + pair.sent(1), exchange->target), "the origin is asked for what a client asked for");
+    fuzz::require(fuzz::one_client_said(pair, *exchange), "the fields of a request are those of one client, who asked for its target");
   }
   const std::vector<fuzz::Whole> origin = fuzz::whole_answers(pair);
   // Parts are put together here: no body need be one that the origin framed.

@@ -24,6 +24,7 @@ namespace davenport::fuzz {
 // What the origin was asked, and what it said.
 struct Exchanged {
   std::string method, target;
+  std::vector<std::string> own;      // values of its Cookie, Authorization and of fields that nobody knows: a client's own words
   std::string answer;                // as it was sent
   bool request_whole = false, upgrade = false;
   bool ended = false;                // the origin closed its connection behind it

@@ -158,6 +158,10 @@ void Pair::read_requests(Connection& connection) {
     exchange.method = head.method_name;
     exchange.target = head.target;
     exchange.upgrade = head.wants_upgrade;
+    for (const http::Field& field : head.fields) {
+      const bool words = field.id == http::FieldId::other || field.id == http::FieldId::cookie || field.id == http::FieldId::authorization;
+      if (words && !head.wants_upgrade) exchange.own.emplace_back(field.value);
+    }
     connection.in_body = head.framing == http::Framing::chunked || (head.framing == http::Framing::length && head.content_length > 0);
     connection.body_left = head.content_length;
     connection.body = head.framing == http::Framing::chunked ? std::make_unique<http::ChunkedDecoder>(kWide) : nullptr;
