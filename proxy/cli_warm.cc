@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -32,14 +33,16 @@ int fail(std::string_view message) {
 bool is_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
 Result<std::string> read_source(const std::string& name) {
-  std::string bytes;
-  if (name == "-") {
-    bytes.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    std::ifstream file(name, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file) return Error{"cannot read " + name};
-  }
+  std::error_code failed;
+  if (name != "-" && std::filesystem::is_directory(name, failed)) return Error{name + " is a directory"};
+  std::ifstream file;
+  if (name != "-") file.open(name, std::ios::binary);
+  std::istream& in = name == "-" ? std::cin : file;
+  std::string bytes(kSourceBytes + 1, '\0');        // one more than is taken, so that what is too long shows
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (in.bad() || (name != "-" && !file.is_open())) return Error{"cannot read " + name};
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  if (bytes.size() > kSourceBytes) return Error{name + " is larger than is read of a source, " + std::to_string(kSourceBytes >> 20) + " MiB"};
   Result<std::string> text = transform::unpack_gzip(std::move(bytes), kSourceBytes);
   if (!text) return Error{name + " " + text.error().message};
   return text;

@@ -421,12 +421,11 @@ bool refused_for_asker(Storing storing) {
 bool is_tag_field(const http::Field& field, const config::CacheRules& rules) { return lists(rules.tag_fields, field.name); }
 
 std::vector<std::string> tags_of(const http::Fields& response, const config::CacheRules& rules) {
-  constexpr std::size_t kMaxTags = 256, kMaxTagBytes = 256;
   std::vector<std::string> tags;
   std::unordered_set<std::string> seen;
   const auto add = [&](std::string_view tag) {
     tag = trim_ows(tag);
-    if (tag.empty() || tag.size() > kMaxTagBytes || tags.size() == kMaxTags) return;
+    if (tag.empty()) return;
     if (seen.emplace(tag).second) tags.emplace_back(tag);
   };
   const auto split = [&](std::string_view text, std::string_view separators) {

@@ -88,7 +88,7 @@ ConnectionOptions Client::options_for(const NodeAddress& address) const {
   options.database = cluster_ ? 0 : settings_.database;
   options.read_only = cluster_ && settings_.read_replicas;
   options.connect_timeout = settings_.connect_timeout;
-  options.max_reply_bytes = settings_.max_value_bytes + (1 << 20);
+  options.max_reply_bytes = std::max<std::uint64_t>(settings_.max_value_bytes + (1 << 20), 6 << 20);    // all lists of what is popular (popular.h)
   return options;
 }
 

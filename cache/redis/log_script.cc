@@ -53,7 +53,22 @@ const std::string_view kPollScript =
     "local nonce = ''\n"
     "for i = 1, #last[1][2], 2 do if last[1][2][i] == 'n' then nonce = last[1][2][i + 1] end end\n"
     "local out = {epoch, first[1][1], last[1][1], nonce}\n"
-    "for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[3], '+', 'COUNT', ARGV[4])) do out[#out + 1] = entry end\n"
+    "local at, bytes = ARGV[3], 0\n"
+    "for _ = 1, tonumber(ARGV[4]) do\n"
+    "  local entry = redis.call('XRANGE', KEYS[1], at, '+', 'COUNT', 1)[1]\n"
+    "  if not entry then break end\n"
+    "  local fields = {}\n"
+    "  for i = 1, #entry[2], 2 do\n"
+    // The asker's own last entry, which each poll asks for, is known but for its nonce.
+    "    if entry[1] ~= ARGV[3] .. '-0' or entry[2][i] == 'n' then\n"
+    "      fields[#fields + 1], fields[#fields + 2] = entry[2][i], entry[2][i + 1]\n"
+    "      bytes = bytes + #entry[2][i + 1]\n"
+    "    end\n"
+    "  end\n"
+    "  out[#out + 1] = {entry[1], fields}\n"
+    "  if bytes > 4194304 then break end\n"
+    "  at = string.format('%.0f', tonumber(string.match(entry[1], '^(%d+)')) + 1)\n"
+    "end\n"
     "return out\n";
 
 const std::string_view kAppendScript =

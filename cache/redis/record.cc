@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kMagic = "DVR2";
 constexpr std::size_t kPreamble = 8, kSumBytes = 8, kMacBytes = 32;
 constexpr std::uint64_t kSeed = 0x6461'7665'6e70'6f72;   // the same on every instance
-constexpr std::size_t kMaxTags = 1'024;
+constexpr std::size_t kMaxTags = 0xffff;
 
 class Writer {
  public:

@@ -462,7 +462,7 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
     lane.drop(Answer{Loss::closed, Trouble::none, {}});
     co_return Polled::failed;
   }
-  const bool more = page->entries.size() >= kPage;
+  const bool more = !page->entries.empty() && page->entries.back().pid.position < page->head.position;
   if (step != purge::SharedState::Step::empty && !more && place.size() > 0) {
     lease_.answered(sent, loop_.now(), acknowledged);
     renewed();

@@ -63,15 +63,19 @@ net::Task<store::StoredPtr> Tier::find(Wanted wanted, Now now) {
   }
   Look found = co_await look(wanted, place, now);
   if (found.stored || found.lease.empty() || !wanted.lease || settings_.fetch_wait.count() == 0) co_return std::move(found.stored);
+  const std::string lease = found.lease;
+  const Leased leased = co_await take_lease(lease);
+  if (leased == Leased::ours) {
+    if (leases_.size() >= kMostLeases) leases_.clear();        // of fetches that failed: they end by themselves
+    leases_.insert_or_assign(place.key, lease);
+    // Another one may have had it between our look and this, and have put what it fetched.
+    found = co_await look(wanted, place, read_clocks());
+    if (found.stored) give_up(wanted.key);
+    co_return std::move(found.stored);
+  }
+  if (leased != Leased::others) co_return store::StoredPtr{};
   const SteadyTime patience = loop_.now() + settings_.fetch_wait;
   for (;;) {
-    const std::string lease = found.lease;
-    const Leased leased = co_await take_lease(lease);
-    if (leased == Leased::ours) {
-      if (leases_.size() >= kMostLeases) leases_.clear();      // of fetches that failed: they end by themselves
-      leases_.insert_or_assign(place.key, lease);
-    }
-    if (leased != Leased::others) co_return store::StoredPtr{};
     metrics_.lease_waits.add();
     now = read_clocks();
     const SteadyTime next = now.steady + kLeaseLook;
@@ -79,8 +83,10 @@ net::Task<store::StoredPtr> Tier::find(Wanted wanted, Now now) {
     const bool goes_on = co_await net::sleep_until(loop_, next);
     now = read_clocks();
     if (!goes_on || !client_.may_ask(place.slot, now.steady)) co_return store::StoredPtr{};
+    // Given back before the look, so that nothing can have been put in between: then nothing will be, and all go themselves.
+    const bool held = co_await is_held(lease);
     found = co_await look(wanted, place, now);
-    if (found.stored || found.lease.empty()) co_return std::move(found.stored);
+    if (found.stored || found.lease.empty() || !held) co_return std::move(found.stored);
   }
 }
 
@@ -137,6 +143,18 @@ net::Task<Tier::Leased> Tier::take_lease(const std::string& lease) {
   co_return answer.reply.kind() == Reply::Kind::nil ? Leased::others : Leased::ours;
 }
 
+net::Task<bool> Tier::is_held(const std::string& lease) {
+  const std::string_view words[] = {"EXISTS", lease};
+  const Answer answer = co_await client_.ask({words, lease}, loop_.now() + budget());
+  co_return !answer.ok() || answer.reply.kind() != Reply::Kind::integer || answer.reply.integer() != 0;
+}
+
+void Tier::forget(const store::StoredResponse& stored) {
+  const std::string key = record_key(settings_.prefix, stored.key());
+  if (!client_.may_ask(slot_of(key), loop_.now())) return;
+  net::spawn(drop(*this, stored.selector().empty() ? key : variant_key(key, policy::plain_selector(stored.selector()))));
+}
+
 std::string Tier::held_lease(const std::string& key) {
   const auto held = leases_.find(key);
   if (held == leases_.end()) return {};
@@ -148,12 +166,12 @@ std::string Tier::held_lease(const std::string& key) {
 void Tier::give_up(const policy::KeyParts& parts) {
   if (leases_.empty()) return;
   std::string lease = held_lease(record_key(settings_.prefix, parts.key));
-  if (!lease.empty()) net::spawn(return_lease(*this, std::move(lease)));
+  if (!lease.empty()) net::spawn(drop(*this, std::move(lease)));
 }
 
-net::Task<void> Tier::return_lease(Tier& tier, std::string lease) {
-  const std::string_view words[] = {"DEL", lease};
-  const Answer answer = co_await tier.client_.ask({words, lease}, tier.loop_.now() + tier.settings_.command_timeout);
+net::Task<void> Tier::drop(Tier& tier, std::string key) {
+  const std::string_view words[] = {"DEL", key};
+  const Answer answer = co_await tier.client_.ask({words, key}, tier.loop_.now() + tier.settings_.command_timeout);
   static_cast<void>(answer);                       // it ends by itself
 }
 
@@ -194,7 +212,7 @@ void Tier::put(const store::StoredPtr& stored, purge::Position position) {
     metrics_.write_bytes_pending.add(writes.bytes());
     net::spawn(write(*this, std::move(writes)));
   } else if (!lease.empty()) {
-    net::spawn(return_lease(*this, std::move(lease)));
+    net::spawn(drop(*this, std::move(lease)));
   }
 }
 
@@ -254,7 +272,7 @@ net::Task<void> Tier::write(Tier& tier, Writes writes) {
   if (answer.ok()) tier.metrics_.written.add();
   else tier.metrics_.write_failed.add();
   tier.metrics_.write_bytes_pending.sub(writes.bytes());
-  if (!writes.lease.empty()) co_await return_lease(tier, std::move(writes.lease));
+  if (!writes.lease.empty()) co_await drop(tier, std::move(writes.lease));
 }
 
 }  // namespace davenport::redis

@@ -42,6 +42,8 @@ class Tier {
   // `position`: applied here before the origin was asked.
   void put(const store::StoredPtr& stored, purge::Position position);
   void give_up(const policy::KeyParts& key);
+  // It was stored, and is over: what took its place may not be stored, and it must not come back from here. Detached.
+  void forget(const store::StoredResponse& stored);
 
   PopularLists& popular() { return popular_; }
   const Metrics& metrics() const { return metrics_; }
@@ -67,7 +69,8 @@ class Tier {
   net::Task<Look> look(const Wanted& wanted, const Place& place, Now now);
   enum class Leased : std::uint8_t { ours, others, unknown };
   net::Task<Leased> take_lease(const std::string& lease);
-  static net::Task<void> return_lease(Tier& tier, std::string lease);
+  net::Task<bool> is_held(const std::string& lease);
+  static net::Task<void> drop(Tier& tier, std::string lease);
   std::string held_lease(const std::string& record_key);     // takes it out
   // The wheel is coarse and fires late: what was promised is kept by asking it for less.
   Millis budget() const { return settings_.budget - net::TimerWheel::kGrain; }

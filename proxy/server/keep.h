@@ -41,6 +41,9 @@ struct Refreshed {
 Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts& key, purge::Position position,
                   const http::ResponseHead& update, const policy::Times& times);
 
+// It is over, here and in the tier that instances share: what came in its place may not be stored.
+void end_stored(Worker& worker, const store::StoredResponse& stored);
+
 // A body that is stored while it is passed on to one client: a part (206), the answer to a POST.
 class Keeper {
  public:

@@ -121,7 +121,7 @@ void compare_with_stored(Worker& worker, const Request& request, purge::Position
     case policy::HeadVerdict::updates:
       static_cast<void>(refresh(worker, request, request.key, asked_at, head, times));
       break;
-    case policy::HeadVerdict::invalidates: worker.shared().store.erase(*request.stored); break;
+    case policy::HeadVerdict::invalidates: end_stored(worker, *request.stored); break;
     case policy::HeadVerdict::says_nothing: break;
   }
 }

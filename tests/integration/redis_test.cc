@@ -464,4 +464,39 @@ TEST_CASE("the purge command names an instance that has not confirmed in time, a
   CHECK_MESSAGE(said.find("not confirmed in time by: b\n") != std::string::npos, said);
 }
 
+TEST_CASE("what ended in memory does not come back from Redis (RFC 9111 §4.3.3, §4.3.5)") {
+  RedisServer redis;
+  Origin origin;
+  ProxyConfig config = config_for_fleet(origin, server(redis), "a");
+  config.add("cache.defaults", "hit_for_miss = \"0s\"").add("cache.defaults", "convert_head = false");
+  const Proxy a(config);
+  await_log_followed({&a});
+  for (const std::string path : {"/no-store", "/gone", "/head"}) {
+    CAPTURE(path);
+    fill(origin, a, path, {}, "first");
+    if (path == "/head") {
+      origin.on("HEAD", path).reply(200, {{"etag", "\"2\""}});
+      a.request("HEAD", path, {{"cache-control", "no-cache"}});
+    } else {
+      origin.on("GET", path).reply(path == "/gone" ? 404 : 200, {{"cache-control", "no-store"}}, "second");
+      CHECK(a.get(path, {{"cache-control", "no-cache"}}).body == "second");
+    }
+    origin.on("GET", path).reply(200, {{"cache-control", "no-store"}}, "third");
+    CHECK(a.get(path).body == "third");
+  }
+}
+
+TEST_CASE("a log of purges that name thousands each is read by an instance that comes later") {
+  TwoInstances two;
+  auto& [redis, origin, a, b] = two;
+  for (int purge = 0; purge < 48; ++purge) {           // 85 MB of them, more than an instance takes at once
+    std::string urls;
+    for (int i = 0; i < 10'000; ++i) urls += (i == 0 ? "\"" : ",\"") + std::string("http://shop.test/") + std::to_string(purge * 10'000 + i) + std::string(150, 'x') + "\"";
+    CHECK(a.purge("{\"urls\": [" + urls + "], \"count\": false}").status == 200);
+  }
+  const Proxy late(config_for_fleet(origin, server(redis), "late"));
+  await_log_followed({&late});
+  CHECK(a.purge(R"({"url": "http://shop.test/x", "wait": "all"})").status == 200);
+}
+
 TEST_SUITE_END();

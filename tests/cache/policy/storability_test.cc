@@ -516,17 +516,16 @@ TEST_CASE("statuses that a route never stores") {
   }
 }
 
-TEST_CASE("tags come from Surrogate-Key, Cache-Tag and the route, each once, within bounds") {
+TEST_CASE("tags come from Surrogate-Key, Cache-Tag and the route, each once, and all of them") {
   CacheRules rules;
   rules.tags = {"shop", "all"};
   const auto tags = tags_of(lines("Surrogate-Key: a  b\tc a\nCache-Tag: d, e f ,,a\nsurrogate-key: g"), rules);
   CHECK(tags == std::vector<std::string>{"shop", "all", "a", "b\tc", "d", "e f", "g"});
   CHECK(tags_of({}, {}).empty());
-  CHECK(tags_of(lines("Cache-Tag: " + std::string(256, 'x')), {}).size() == 1);
-  CHECK(tags_of(lines("Cache-Tag: " + std::string(257, 'x')), {}).empty());
+  CHECK(tags_of(lines("Cache-Tag: " + std::string(2000, 'x')), {}).size() == 1);
   std::string many = "Surrogate-Key:";
   for (int i = 0; i < 300; ++i) many += " t" + std::to_string(i);
-  CHECK(tags_of(lines(many), {}).size() == 256);
+  CHECK(tags_of(lines(many), {}).size() == 300);       // one that were left out could not be purged by
 }
 
 }  // namespace
