@@ -60,6 +60,11 @@ std::string filled_in(std::string_view value, const RuleSubject& subject) {
   }
 }
 
+// Without these the bytes would be taken for others.
+bool says_what_it_is(FieldId id) {
+  return id == FieldId::content_encoding || id == FieldId::content_range || id == FieldId::content_length || id == FieldId::transfer_encoding;
+}
+
 bool only_over_tls(std::string_view name) { return iequals(name, "Strict-Transport-Security"); }
 
 // One rule on one answer. `said`: which names an update brings; null: all may be put in.
@@ -69,7 +74,7 @@ class Edit {
 
   void operator()(const HeaderRule& rule) const {
     if (!rule.remove.empty()) {
-      fields_.remove_if([&](const http::Field& field) { return names_field(rule.remove, field.name); });
+      fields_.remove_if([&](const http::Field& field) { return !says_what_it_is(field.id) && names_field(rule.remove, field.name); });
     }
     for (const HeaderLine& line : rule.set) {
       if (may_put(line.name)) fields_.set_copy(line.name, filled_in(line.value, subject_));

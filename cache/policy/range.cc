@@ -14,6 +14,8 @@ using Kind = RangePlan::Kind;
 // A Last-Modified that is a strong validator: the Date beside it is at least a second later (RFC 9110 §8.8.2.2).
 // The Date doubles as `now` for two-digit years: both were written by one clock.
 std::optional<WallSeconds> strong_last_modified(const http::Fields& fields) {
+  // A weak tag beside it says that its bytes change without it: so do those of forms that are made here.
+  if (const auto tag = http::parse_entity_tag(fields.get(FieldId::etag)); tag && tag->weak) return std::nullopt;
   if (fields.count(FieldId::last_modified) != 1 || fields.count(FieldId::date) != 1) return std::nullopt;
   const auto date = http::parse_http_date(fields.get(FieldId::date), WallSeconds{});
   if (!date) return std::nullopt;

@@ -47,6 +47,12 @@ void Flight::complete(std::shared_ptr<const FlightHead> head, store::FillPtr fil
   wake_all(lock);
 }
 
+void Flight::pass_on() {
+  std::unique_lock lock(mutex_);
+  view_.storing = policy::Storing::too_large;
+  wake_all(lock);
+}
+
 void Flight::complete_by_304(store::StoredPtr stored, policy::Storing storing) {
   std::unique_lock lock(mutex_);
   view_.stage = Stage::complete;

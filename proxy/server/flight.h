@@ -79,6 +79,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   void stream(std::shared_ptr<const FlightHead> head, store::FillPtr fill);
   bool append(std::string_view bytes);        // false: no room; nothing was added
   void complete(std::shared_ptr<const FlightHead> head, store::FillPtr fill, store::StoredPtr stored, policy::Storing storing);
+  void pass_on();                             // it outgrows the store: from here on it is only passed on
   void complete_by_304(store::StoredPtr stored, policy::Storing storing);
   void complete_from_tier(store::StoredPtr stored, policy::Reason reason);
   void fail(origin::Failure failure);

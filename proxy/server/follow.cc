@@ -119,7 +119,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
   arrival.length = first.stage == Stage::complete ? first.fill->size() : head.length;
   if (const policy::RangePlan plan = range_of(request, head); plan.kind == policy::RangePlan::Kind::single) arrival.part = plan.ranges.front();
   Passing passing(client, request, account);
-  if (!arrival.part) passing.choose(head.status, head.fields, arrival.known ? std::optional(arrival.length) : std::nullopt, false);
+  if (!arrival.part && head.codable) passing.choose(head.status, head.fields, arrival.known ? std::optional(arrival.length) : std::nullopt, false);
   const Ending ending = ending_of(request.head);
   const bool chunked = arrival.chunked = (!arrival.known || passing.codes()) && ending == Ending::chunks;
   if (!arrival.known && ending == Ending::close && !head_only) client.close_after_this();
@@ -191,6 +191,12 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
   }
 }
 
+// It comes in a coding that this client does not take, and is unpacked once it is stored. Not for what outgrows the store.
+bool waits_to_unpack(Worker& worker, const Request& request, const FlightView& view) {
+  if (!view.head->codable || view.head->coding == policy::Coding::identity || view.storing != policy::Storing::stored) return false;
+  return !worker.wants().of(request.head.fields, request.rules().compression).accepted.takes(view.head->coding);
+}
+
 // A 304 can be told from the head alone, while the body is still arriving.
 bool not_modified_already(Client& client, const Request& request, const FlightView& view, Account& account) {
   if (view.head->status < 200 || view.head->status > 299) return false;
@@ -233,7 +239,8 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
   const bool range = request.head.fields.has(http::FieldId::range);
   seat.attend();
   FlightView view = flight.view();
-  while (view.stage == Stage::asking || (view.stage == Stage::streaming && range && needs_whole(request, *view.head))) {
+  while (view.stage == Stage::asking ||
+         (view.stage == Stage::streaming && ((range && needs_whole(request, *view.head)) || waits_to_unpack(worker, request, view)))) {
     const bool may_leave = if_slow && view.stage == Stage::asking;
     const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.worker().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);
@@ -258,7 +265,20 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
   switch (view.stage) {
     case Stage::asking: break;                    // not here: the loop above
     case Stage::released: co_return Followed::released;
-    case Stage::failed: append_failure(client, request, view.failure, account); co_return Followed::answered;
+    case Stage::failed: {
+      // Nothing of it has gone to this client: what is stale may stand in still.
+      const auto reason = request.stored ? policy::stale_instead(request.ask, request.stored->facts(), request.purge, policy::OriginTrouble::unreachable, rules,
+                                                                 read_wall_seconds())
+                                         : std::nullopt;
+      if (!reason) {
+        append_failure(client, request, view.failure, account);
+        co_return Followed::answered;
+      }
+      HitLabel label;
+      label.reason = *reason;
+      co_await answer_from_store(client, request, label, account);
+      co_return Followed::answered;
+    }
     case Stage::stale: {
       const store::StoredPtr stored = view.stored;
       std::string scratch;

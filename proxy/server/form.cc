@@ -1,6 +1,7 @@
 #include "proxy/server/form.h"
 
 #include "cache/policy/validate.h"
+#include "core/net/told.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/neighbour.h"
 #include "proxy/server/worker.h"
@@ -13,6 +14,7 @@ using http::FieldId;
 using policy::Coding;
 
 constexpr Millis kMustWait{15'000};      // for a client who can have nothing else
+constexpr Millis kNeighbourWait{50};     // for a precompressed neighbour, at least
 
 // A 304 needs no bytes, and no form.
 bool not_modified(const Request& request) {
@@ -23,6 +25,11 @@ bool not_modified(const Request& request) {
   http::Fields fields;
   read_stored_head(*request.stored, status, reason, fields);
   return policy::evaluate(request.head, fields, request.stored->facts(), request.now.wall_seconds()) == policy::Precondition::not_modified;
+}
+
+net::Task<void> ask_neighbour(Worker& worker, std::unique_ptr<Request> request, Coding coding, std::function<void(store::StoredPtr)> tell) {
+  store::StoredPtr form = co_await form_of_neighbour(worker, *request, coding);
+  tell(std::move(form));
 }
 
 }  // namespace
@@ -80,7 +87,12 @@ net::Task<store::StoredPtr> find_form(Worker& worker, const Request& request) {
   if (shape.kind == Shape::Kind::ask_origin) co_return store::StoredPtr{};
   if (shape.kind == Shape::Kind::source || not_modified(request)) co_return source;
   store::StoredPtr form = worker.shared().store.form(*source, shape.coding);
-  if (!form && request.rules().precompressed) form = co_await form_of_neighbour(worker, request, shape.coding);
+  if (!form && request.rules().precompressed) {
+    // The origin may take its time, or say nothing: whoever comes later has it then.
+    net::Told<store::StoredPtr> told(worker.loop());
+    net::spawn(ask_neighbour(worker, request.copy(), shape.coding, told.teller()));
+    form = (co_await told.wait(worker.loop().now() + std::max(rules.wait, kNeighbourWait))).value_or(store::StoredPtr{});
+  }
   if (!form) {
     transform::Order order = transform::make_order(source, shape.coding, false, rules, request.snapshot->config->cache.max_object_bytes);
     order.must = shape.must;

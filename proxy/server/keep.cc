@@ -6,6 +6,7 @@
 #include "cache/policy/selector.h"
 #include "cache/policy/validate.h"
 #include "cache/policy/vary.h"
+#include "core/http/grammar.h"
 #include "core/http/serializer.h"
 #include "proxy/server/form.h"
 #include "proxy/server/forward.h"
@@ -98,10 +99,27 @@ policy::StoreVerdict judge_update(const Request& request, const http::ResponseHe
   return verdict;
 }
 
-// An update that varies by other fields than before is chosen by those from now on (RFC 9111 §4.1): by what its own request had there.
-std::string selector_after(const Request& request, const store::StoredResponse& old, const http::Fields& merged, const http::ResponseHead& update) {
+bool lists_origin(const http::Fields& fields) {
+  std::string scratch;
+  return http::list_contains(fields.combined(http::FieldId::vary, scratch), "origin");
+}
+
+// What chooses an answer here (RFC 9111 §4.1): its origin's Vary, which rules change for this cache only where it obeys them, or `drop_vary`
+// does. Whatever else `told` tells clients of it chooses nothing here, but for the Origin that our own rules answer by (CORS).
+http::Fields choosing_fields(const Request& request, const http::ResponseHead& came, const policy::RuleSubject& subject, policy::Brings brings,
+                             const http::Fields& told) {
+  http::Fields out = came.fields.clone();
+  if (!request.route->headers.empty()) policy::apply_header_rules(request.route->headers, policy::RulesFor::cache, brings, subject, out);
+  policy::drop_from_vary(request.rules(), out);
+  if (lists_origin(told) && !lists_origin(out)) out.add_copy("Vary", "Origin");
+  return out;
+}
+
+// An update that varies by other fields than before is chosen by those from now on: by what its own request had there.
+std::string selector_after(const Request& request, const store::StoredResponse& old, const http::Fields& merged, const http::ResponseHead& update,
+                           const policy::RuleSubject& subject) {
   if (!update.fields.has(http::FieldId::vary)) return std::string(old.selector());
-  const http::Fields& says = merged.has(http::FieldId::vary) ? merged : update.fields;
+  const http::Fields says = choosing_fields(request, update, subject, policy::Brings::update, merged);
   std::string selector = policy::make_selector(says, request.head.fields, request.rules(), old.codable());
   if (policy::names_of_selector(selector) == policy::names_of_selector(old.selector())) return std::string(old.selector());
   return selector;
@@ -129,11 +147,9 @@ std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& requ
   http::Fields fields;
   make_client_fields(request, response, &verdict, subject, policy::Brings::answer, received, fields, private_lines);
   // Of an answer that may be coded here every coding can be made, so that it answers whatever a client accepts.
-  head->codable = policy::codable(head->status, fields, rules.compression) == policy::Codable::yes;
+  head->codable = policy::codable(head->status, fields, rules.compression) == policy::Codable::yes && !policy::forbids_transform(response.fields);
   head->coding = policy::source_coding(fields);
-  // A Vary that is not stored still tells variants apart.
-  const bool vary_withheld = response.fields.has(http::FieldId::vary) && !policy::is_stored_field(*response.fields.find(http::FieldId::vary), verdict, rules, response);
-  head->selector = policy::make_selector(vary_withheld ? response.fields : fields, request.head.fields, rules, head->codable);
+  head->selector = policy::make_selector(choosing_fields(request, response, subject, policy::Brings::answer, fields), request.head.fields, rules, head->codable);
   head->tags = hashes_of(worker, policy::tags_of(response.fields, rules));
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
@@ -195,7 +211,7 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   for (const http::Field& field : merged) head.fields.add(field.id, field.name, field.value);
   policy::StoreVerdict verdict = judge_update(request, head, update, subject, times);
   // An update that forbids forms of a source that was stored for them ends it: it is no variant of one coding.
-  const bool forbidden = old->codable() && policy::forbids_transform(merged);
+  const bool forbidden = old->codable() && (policy::forbids_transform(merged) || policy::forbids_transform(update.fields));
   const bool kept = !forbidden && (verdict.ok() || verdict.storing == policy::Storing::partial);
   out.storing = kept ? policy::Storing::updated : verdict.storing;
   count(worker, out.storing);
@@ -210,7 +226,7 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   }
   store::Draft draft;
   draft.key = key;
-  const std::string selector = selector_after(request, *old, merged, update);
+  const std::string selector = selector_after(request, *old, merged, update, subject);
   draft.selector = selector;
   draft.facts = verdict.facts;
   if (!kept) {
@@ -230,8 +246,8 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
                                                 : std::vector<Hash128>(old->tags().begin(), old->tags().end());
   draft.tags = tags;
   draft.position = position;
-  draft.codable = old->codable();
-  draft.coding = old->coding();
+  draft.codable = old->codable() && !forbidden;
+  draft.coding = draft.codable ? old->coding() : policy::Coding::identity;
   if (draft.codable) policy::vary_by_coding(fields);
   const std::string text = stored_head_text(status, reason, fields, old->body_bytes());
   draft.head = text;
@@ -239,16 +255,21 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   if (!kept) {
     out.response = memory.with_head(old, draft);
     if (!out.response) out.response = old;
-    if (forbidden || !policy::refused_for_asker(verdict.storing)) memory.erase(*old);
+    if (forbidden || !policy::refused_for_asker(verdict.storing)) end_stored(worker, *old);
     return out;
   }
   const std::vector<store::StoredPtr> forms = draft.codable ? memory.forms(*old) : std::vector<store::StoredPtr>{};
   static_cast<void>(memory.replace_head(old, draft, worker.shared().purge_log, &out.response));
-  if (draft.selector != old->selector()) memory.erase(*old);     // where another one lies under the new selector
+  if (draft.selector != old->selector()) end_stored(worker, *old);     // where another one lies under the new selector
   if (out.response) carry_forms(worker, forms, *out.response);
   if (out.response && worker.tier() != nullptr) worker.tier()->put(out.response, position);
   if (!out.response) out.response = old;
   return out;
+}
+
+void end_stored(Worker& worker, const store::StoredResponse& stored) {
+  worker.shared().store.erase(stored);
+  if (worker.tier() != nullptr) worker.tier()->forget(stored);
 }
 
 void Keeper::append(std::string_view bytes) {

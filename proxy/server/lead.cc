@@ -70,6 +70,7 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
     // start a flight of their own.
     if (storing) {
       storing = false;
+      flight.pass_on();
       flight.set_leader_waiting(&worker.loop(), &room);
       leave(worker, flight);
     }
@@ -326,7 +327,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Vi
     const bool of_another = part || verdict.storing == policy::Storing::spelling;
     const bool speaks_of_it = !policy::says_nothing_of_stored(response.status);
     const bool ends_stored = speaks_of_it && !of_another && !policy::refused_for_asker(verdict.storing);
-    if (request.stored && (ends_stored || request.purge == policy::PurgeState::hard)) worker.shared().store.erase(*request.stored);
+    if (request.stored && (ends_stored || request.purge == policy::PurgeState::hard)) end_stored(worker, *request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     const bool replaces = request.stored && request.purge != policy::PurgeState::hard;
     if (policy::worth_remembering(verdict.storing) && response.status < 500 && (speaks_of_it || !replaces)) remember_uncacheable(worker, request, *flight, response.fields, led.storing, times.response_time);

@@ -1,6 +1,9 @@
 #include "proxy/server/relay_answer.h"
 
+#include "cache/policy/coding.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/http/grammar.h"
 #include "core/http/serializer.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
@@ -23,6 +26,23 @@ void append_length(std::string& text, const http::ResponseHead& head, bool head_
   }
 }
 
+// A client that has a form which was coded on the way named its tag, the origin its own: the 304 is about what the client has
+// (RFC 9110 §15.4.5).
+void name_coded_tag(const http::Fields& request, http::Fields& fields) {
+  const auto own = http::parse_entity_tag(fields.get(http::FieldId::etag));
+  std::string scratch;
+  if (!own || !request.has(http::FieldId::if_none_match)) return;
+  http::ListReader tags(request.combined(http::FieldId::if_none_match, scratch));
+  while (const auto member = tags.next()) {
+    const auto tag = http::parse_entity_tag(*member);
+    if (!tag || tag->opaque == own->opaque || policy::etag_family(tag->opaque) != policy::etag_family(own->opaque)) continue;
+    const std::string named(*member);
+    fields.set_copy("ETag", named);
+    policy::vary_by_coding(fields);
+    return;
+  }
+}
+
 // The head for this client. `passing` decides here whether the body is coded on its way. Returns whether the body goes in chunks.
 bool append_relayed_head(Client& client, const Request& request, const http::ResponseHead& head, std::string_view private_lines,
                          bool kept, Passing& passing, const Account& account) {
@@ -42,6 +62,7 @@ bool append_relayed_head(Client& client, const Request& request, const http::Res
   make_client_fields(request, head, nullptr, subject, brings, read_wall_seconds(), fields, lines);
   Shared& shared = client.worker().shared();
   remember_hints(shared.hints, request, head.status, fields, shared.purge_log.position());
+  if (head.status == 304) name_coded_tag(request.head.fields, fields);
   if (!upgraded && !kept) {
     const bool length_known = head.framing == http::Framing::length || (head_only && head.content_length > 0);
     const bool no_body = head.framing == http::Framing::none && !head_only;
@@ -87,19 +108,31 @@ void append_piece(Output& out, std::string_view bytes, bool chunked) {
   if (chunked) out.text("\r\n");
 }
 
-void append_end(Client& client, const http::Fields& trailers, bool chunked, Ending ending) {
+// Digests are of the bytes that the origin sent (RFC 9530), which are others where they were coded here.
+bool is_digest(const http::Field& field) {
+  for (const std::string_view name : {"content-digest", "repr-digest", "digest", "content-md5"}) {
+    if (iequals(field.name, name)) return true;
+  }
+  return false;
+}
+
+void append_end(Client& client, const http::Fields& trailers, bool coded, bool chunked, Ending ending) {
   if (chunked) {
     std::string& last = client.output().begin_text();
     const std::size_t at = last.size();
     last.append("0\r\n");
     const http::HopByHop hop(trailers);
     for (const http::Field& field : trailers) {
-      if (!hop(field) && http::may_trail(field)) http::append_field(last, field.name, field.value);
+      if (!hop(field) && http::may_trail(field) && !(coded && is_digest(field))) http::append_field(last, field.name, field.value);
     }
     last.append("\r\n");
     client.output().end_text(at);
   } else if (ending == Ending::frames && !trailers.empty()) {
-    client.send_trailers(trailers);
+    http::Fields kept;
+    for (const http::Field& field : trailers) {
+      if (!(coded && is_digest(field))) kept.add(field.id, field.name, field.value);
+    }
+    client.send_trailers(kept);
   }
 }
 
@@ -176,7 +209,7 @@ net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange&
     } else {
       append_piece(out, got.bytes, chunked);
     }
-    if (got.end) append_end(client, exchange.trailers(), chunked, ending_of(request.head));
+    if (got.end) append_end(client, exchange.trailers(), passing.codes(), chunked, ending_of(request.head));
     const bool end = got.end;
     if (!client.push()) {                           // borrowed bytes are gone after this; what is left was copied
       const bool drained = co_await client.drain();

@@ -397,6 +397,69 @@ TEST_CASE("explain tells what is stored in which coding, and which one a request
   CHECK(body.find("\"sent_as\":\"gzip\"") != std::string::npos);
 }
 
+TEST_CASE("a form's bytes may change under its date: If-Range with that gets the whole (RFC 9110 §13.1.5, §8.8.2.2)") {
+  Origin origin;
+  const Proxy proxy(patient(origin));
+  const std::string text = css_text(64 << 10), date = http_date(std::chrono::seconds(-100'000));
+  origin.on("GET", "/a.css").reply(200, FieldLines(kCss).add("last-modified", date), text);
+  get(proxy, "/a.css", "gzip");
+  const RawResponse form = get(proxy, "/a.css", "gzip", {{"range", "bytes=100-"}, {"if-range", date}});
+  CHECK(form.status == 200);
+  CHECK(unpacked(form) == text);
+  const RawResponse plain = get(proxy, "/a.css", "identity", {{"range", "bytes=100-"}, {"if-range", date}});
+  CHECK(plain.status == 206);
+  CHECK(plain.body == text.substr(100));
+  // What is coded on its way has no date that could be used so.
+  origin.on("GET", "/private.css").reply(200, {{"cache-control", "private"}, {"content-type", "text/css"}, {"etag", "\"p\""}, {"last-modified", date}}, text);
+  const RawResponse passed = get(proxy, "/private.css", "gzip");
+  CHECK(passed.field("content-encoding") == "gzip");
+  CHECK_FALSE(passed.fields.has("last-modified"));
+}
+
+TEST_CASE("a 304 to the tag of an answer that was coded on its way names that tag, and varies (RFC 9110 §15.4.5)") {
+  Origin origin;
+  const Proxy proxy(patient(origin));
+  origin.on("GET", "/p").reply(200, {{"cache-control", "private"}, {"content-type", "text/css"}, {"etag", "\"pe\""}}, css_text(20'000));
+  const std::string tag = get(proxy, "/p", "gzip").field("etag");
+  CHECK(tag == "W/\"pe~gzip\"");
+  origin.on("GET", "/p").reply(304, {{"etag", "\"pe\""}});
+  const RawResponse same = get(proxy, "/p", "gzip", {{"if-none-match", tag}});
+  CHECK(origin.last_request("/p").field("if-none-match") == "W/\"pe\"");
+  CHECK(same.status == 304);
+  CHECK(same.field("etag") == tag);
+  CHECK(same.fields.combined("vary") == "Accept-Encoding");
+}
+
+TEST_CASE("who takes no coding waits with the others for what comes coded, and gets it unpacked: one fetch") {
+  Origin origin;
+  const Proxy proxy(patient(origin));
+  const std::string text = css_text(64 << 10), coded = gzipped(text);
+  Barrier asked{"the origin was asked"}, rest{"the rest may come"};
+  origin.on("GET", "/a.css").reach(asked).head(200, FieldLines(kCss).add("content-encoding", "gzip").add("content-length", std::to_string(coded.size())))
+      .raw(coded.substr(0, 100)).await(rest).raw(coded.substr(100));
+  Clients plain = proxy.start_gets(4, "/a.css");
+  asked.await();
+  proxy.await_metric("coalesced_followers", 3);
+  rest.open();
+  for (const RawResponse& response : plain.join()) {
+    CHECK_FALSE(response.fields.has("content-encoding"));
+    CHECK(response.body == text);
+  }
+  CHECK(origin.requests("/a.css") == 1);
+}
+
+TEST_CASE("a hit does not wait for a neighbour that does not come") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.cache", "precompressed = true").add("route.cache", "compression.wait = \"100ms\""));
+  const std::string text = css_text(20'000);
+  Barrier never{"the neighbour may come"};
+  origin.on("GET", "/a.css").reply(200, kCss, text);
+  origin.on("GET", "/a.css.gz").await(never).reply(404);
+  proxy.get("/a.css");
+  CHECK(unpacked(get(proxy, "/a.css", "gzip")) == text);       // while the origin says nothing
+  never.open();
+}
+
 TEST_SUITE_END();
 
 TEST_CASE("a precompressed neighbour is used where it unpacks to the same bytes, and not asked for twice where there is none") {

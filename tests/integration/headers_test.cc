@@ -214,3 +214,35 @@ TEST_CASE("Server-Timing says what the cache did and how long it took") {
   CHECK(proxy.get("/a").field("server-timing") == "cache;desc=hit;dur=0.0");
   CHECK(proxy.get("/p").field("server-timing").starts_with("cache;desc=pass;dur="));
 }
+
+TEST_CASE("what rules tell clients of Vary chooses nothing here: the origin's word does, unless a rule is obeyed (RFC 9111 §4.1)") {
+  struct Row {
+    std::string rule;
+    bool shared;             // alice's page goes to bob
+  };
+  for (const Row& row : {Row{"remove = [\"Vary\"]", false}, Row{"remove = [\"*\"]", false}, Row{"set = { Vary = \"Accept-Language\" }", false},
+                         Row{"obey = true\nremove = [\"Vary\"]", true}}) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin).add("route.header", row.rule));
+    origin.on("GET", "/me").reply([](const SeenRequest& request) {
+      return Reply{200, {{"cache-control", "max-age=600"}, {"vary", "X-User"}, {"content-encoding", "x-own"}}, "account of " + request.field("x-user")};
+    });
+    const RawResponse alice = proxy.get("/me", {{"x-user", "alice"}});
+    CHECK(alice.field("content-encoding") == "x-own");                       // what says what the bytes are stays
+    CHECK((proxy.get("/me", {{"x-user", "bob"}}).body == "account of alice") == row.shared);
+    CHECK(is_hit(proxy.get("/me", {{"x-user", "alice"}})));
+  }
+}
+
+TEST_CASE("no-transform is the origin's word, whatever rules make of its Cache-Control (RFC 9110 §7.7)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("route.header", "set = { Cache-Control = \"public, max-age=300\" }"));
+  const std::string text(20'000, 't');
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=600, no-transform"}, {"content-type", "text/plain"}, {"etag", "\"1\""}}, text);
+  for (int i = 0; i < 3; ++i) {
+    const RawResponse response = proxy.get("/a", {{"accept-encoding", "gzip, br"}});
+    CHECK_FALSE(response.fields.has("content-encoding"));
+    CHECK(response.body == text);
+  }
+}
