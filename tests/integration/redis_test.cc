@@ -468,6 +468,7 @@ TEST_CASE("what ended in memory does not come back from Redis (RFC 9111 §4.3.3,
   RedisServer redis;
   Origin origin;
   ProxyConfig config = config_for_fleet(origin, server(redis), "a");
+  config.add("", "workers = 1");                      // a deletion goes before the next look of the same worker's
   config.add("cache.defaults", "hit_for_miss = \"0s\"").add("cache.defaults", "convert_head = false");
   const Proxy a(config);
   await_log_followed({&a});
