@@ -101,14 +101,17 @@ policy::StoreVerdict judge_update(const Request& request, const http::ResponseHe
 
 bool lists_origin(const http::Fields& fields) {
   std::string scratch;
-  return http::list_contains(fields.combined(http::FieldId::vary, scratch), "origin");
+  return fields.has(http::FieldId::vary) && http::list_contains(fields.combined(http::FieldId::vary, scratch), "origin");
 }
 
 // What chooses an answer here (RFC 9111 §4.1): its origin's Vary, which rules change for this cache only where it obeys them, or `drop_vary`
 // does. Whatever else `told` tells clients of it chooses nothing here, but for the Origin that our own rules answer by (CORS).
 http::Fields choosing_fields(const Request& request, const http::ResponseHead& came, const policy::RuleSubject& subject, policy::Brings brings,
                              const http::Fields& told) {
-  http::Fields out = came.fields.clone();
+  http::Fields out;
+  for (const http::Field& field : came.fields) {
+    if (field.id == http::FieldId::vary || field.id == http::FieldId::content_language) out.add(field.id, field.name, field.value);
+  }
   if (!request.route->headers.empty()) policy::apply_header_rules(request.route->headers, policy::RulesFor::cache, brings, subject, out);
   policy::drop_from_vary(request.rules(), out);
   if (lists_origin(told) && !lists_origin(out)) out.add_copy("Vary", "Origin");

@@ -119,7 +119,8 @@ void land_304(Worker& worker, Request& request, Flight& flight, const http::Resp
 void remember_uncacheable(Worker& worker, const Request& request, const Flight& flight, const http::Fields& response, policy::Storing why, WallSeconds now) {
   const Seconds time = request.rules().hit_for_miss;
   if (time.count() <= 0 || request.decision.reason == policy::Reason::hit_for_miss) return;   // remembered already
-  const std::string selector = policy::varies_on_everything(response) ? "" : policy::make_selector(response, request.head.fields, request.rules());
+  std::string selector;
+  if (response.has(http::FieldId::vary) && !policy::varies_on_everything(response)) selector = policy::make_selector(response, request.head.fields, request.rules());
   if (selector.empty() && why != policy::Storing::vary_star && request.decision.reason == policy::Reason::vary_miss) return;
   store::Draft draft;
   draft.key = flight.parts();
