@@ -146,7 +146,7 @@ net::Task<Warmed> warm_up(Worker& worker, std::string url, std::string coding) {
     const Flights::Joined joined = shared.flights.join(request->key, request->key.hash, shared.purge_log);
     Follower seat(joined.flight, worker.loop());
     if (joined.leader) {
-      const Visitor nobody;
+      Client* const nobody = nullptr;
       const Led led = co_await lead(worker, *request, joined.flight, nobody);
       if (led.exchange != nullptr) {
         const int status = led.head->status;

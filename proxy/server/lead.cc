@@ -202,7 +202,7 @@ net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight)
   flight->release();
 }
 
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Visitor& visitor) {
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* const& client) {
   Led led;
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();
@@ -245,7 +245,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Vi
     metrics.origin_requests.add();
     head = co_await exchange->request(ask);
     while (head && (*head)->status < 200) {
-      if (visitor.client != nullptr) pass_interim(*visitor.client, request, **head);
+      if (client != nullptr) pass_interim(*client, request, **head);
       head = co_await exchange->next_head();
     }
     if (!head) break;
@@ -289,7 +289,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Vi
   }
   metrics.origin_first_byte.observe(led.first_byte);
   const auto note = [&](std::string_view selector) {
-    if (visitor.client != nullptr) note_popular(worker, request.key, selector, led.first_byte);
+    if (client != nullptr) note_popular(worker, request.key, selector, led.first_byte);
   };
   const http::ResponseHead& response = joined ? *joined : **head;
   if (response.status >= 500) metrics.origin_errors.add();
@@ -388,7 +388,7 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Vi
 net::Task<void> lead_behind(Worker& worker, std::unique_ptr<Request> request, FlightPtr flight, std::shared_ptr<Visitor> visitor) {
   worker.metrics().background_refreshes.add();
   const store::StoredPtr stored = request->stored;
-  Led led = co_await lead(worker, *request, flight, *visitor);
+  Led led = co_await lead(worker, *request, flight, visitor->client);
   // Before anybody who waits for the flight is woken: wakings are posted.
   if (visitor->client != nullptr) visitor->led = std::move(led);
   else if (led.exchange != nullptr) led.exchange->abandon();

@@ -34,8 +34,8 @@ struct Visitor {
   Led led;                                    // what became of it
 };
 
-// The flight is over, or streaming with a pump of its own, when this returns.
-net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, const Visitor& visitor);
+// The flight is over, or streaming with a pump of its own, when this returns. `client`: of the visitor, looked at anew each time.
+net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* const& client);
 
 // Of a flight that no origin is asked for: what the tier that instances share has, if it may be served as it is; else the flight is released.
 net::Task<void> lead_in_tier(Worker& worker, Request& request, FlightPtr flight);

@@ -155,10 +155,13 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
     co_await relay_led(client, request, visitor->led, account);
     co_return Followed::answered;
   }
-  Visitor visitor{&client, {}};
-  visitor.led = co_await lead(worker, request, joined.flight, visitor);
-  if (visitor.led.exchange == nullptr) co_return co_await follow(client, request, seat, &visitor, account);
-  co_await relay_led(client, request, visitor.led, account);
+  Client* const here = &client;
+  Led led = co_await lead(worker, request, joined.flight, here);
+  if (led.exchange == nullptr) {
+    Visitor visitor{&client, std::move(led)};
+    co_return co_await follow(client, request, seat, &visitor, account);
+  }
+  co_await relay_led(client, request, led, account);
   co_return Followed::answered;
 }
 
