@@ -45,6 +45,7 @@ void Loop::run() {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
   owner_.store({}, std::memory_order_relaxed);
+  sends_.flush();
   run_posted();                                    // what came with stop(), so that nobody waits for it
 }
 
@@ -69,9 +70,19 @@ void Loop::post(std::function<void()> work) {
   }
 }
 
+// An event that is made active now comes behind those that are.
+void Loop::end_turn() {
+  if (!std::exchange(ends_, true)) event_active(later_, EV_TIMEOUT, 0);
+}
+
 void Loop::defer(std::function<void()> work) {
-  if (deferred_.empty()) event_active(later_, EV_TIMEOUT, 0);
+  end_turn();
   deferred_.push_back(std::move(work));
+}
+
+SendBatch& Loop::sends_of_turn() {
+  end_turn();
+  return sends_;
 }
 
 // A time-out of nothing comes after the next look at the sockets; an activated event would come before it.
@@ -93,9 +104,11 @@ void Loop::on_turn(int, short, void* self) { static_cast<Loop*>(self)->run_yield
 
 void Loop::on_deferred(int, short, void* self) {
   auto* const loop = static_cast<Loop*>(self);
+  loop->ends_ = false;
   std::vector<std::function<void()>> work;
   work.swap(loop->deferred_);
   for (auto& each : work) each();
+  loop->sends_.flush();
 }
 
 void Loop::run_posted() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/net/send_batch.h"
 #include "core/net/timer.h"
 
 struct event;
@@ -32,7 +33,10 @@ class Loop {
   void run();
   void stop();                                     // any thread; run() returns after the current event
   void post(std::function<void()> work);           // any thread; runs on the loop's, never inside the caller
-  void defer(std::function<void()> work);          // the loop's thread; after the current event, without a system call
+  void defer(std::function<void()> work);          // the loop's thread; after the events that are due, without a system call
+  // The loop's thread: what is sent together at the end of this turn. Stream::write_soon() alone adds to it.
+  SendBatch& sends_of_turn();
+  SendBatch& sends() { return sends_; }
 
   TimerWheel& timers() { return timers_; }
   SteadyTime now() const { return read_steady_clock(); }
@@ -55,6 +59,7 @@ class Loop {
   static void on_wake(int, short, void* self);
   static void on_deferred(int, short, void* self);
   static void on_turn(int, short, void* self);
+  void end_turn();
   void run_posted();
   void run_yielded();
 
@@ -69,6 +74,8 @@ class Loop {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;      // guarded by mutex_
   std::vector<std::function<void()>> deferred_;    // the loop's thread alone
+  SendBatch sends_;
+  bool ends_ = false;                              // on_deferred() comes at the end of this turn
   std::vector<std::coroutine_handle<>> yielded_;   // the loop's thread alone
   std::atomic<std::thread::id> owner_{};           // the thread inside run()
   bool stopping_ = false;

@@ -30,6 +30,7 @@ Stream::More::More(TimerWheel& wheel) : writer(wheel) {}
 Stream::More::~More() = default;
 
 Stream::~Stream() {
+  if (holds_unsent()) reset_on_close();                // never a clean end of what was cut
   if (TlsSession* const session = tls()) session->close_notify();
   event_free(event_);
   ::close(fd_);
@@ -41,6 +42,7 @@ void Stream::on_event(int, short what, void* self) {
   if ((what & EV_CLOSED) != 0) stream->peer_closed_ = true;
   if ((what & (EV_READ | EV_CLOSED)) != 0) stream->readable_ = true;
   if ((what & EV_WRITE) != 0) stream->writable_ = true;
+  if (stream->writable_ && stream->more_ != nullptr && !stream->more_->held.empty()) stream->send_held();
   if (TlsSession* const tls = stream->tls(); tls != nullptr && stream->writable_ && tls->held()) tls->flush();
   bool destroyed = false;
   bool* const outer = std::exchange(stream->destroyed_, &destroyed);
@@ -77,6 +79,7 @@ Io Stream::readv(const iovec* pieces, int count, std::size_t room_bytes) {
 }
 
 Io Stream::receive(const iovec* pieces, int count, std::size_t room_bytes) {
+  if (lost_) return {Io::Status::error, 0, ECONNRESET};
   for (;;) {
     const ssize_t n = count == 1 ? ::recv(fd_, pieces->iov_base, pieces->iov_len, 0) : ::readv(fd_, pieces, count);
     if (n > 0) {
@@ -99,9 +102,44 @@ Io Stream::receive(const iovec* pieces, int count, std::size_t room_bytes) {
 }
 
 Io Stream::writev(const iovec* pieces, int count, std::size_t total_bytes) {
+  if (soon_) loop_.sends().flush(*this);
   if (!writable_) return {Io::Status::again, 0, 0};
   TlsSession* const session = tls();
   return session == nullptr ? send(pieces, count, total_bytes) : session->writev(pieces, count);
+}
+
+Io Stream::write_soon(const iovec* pieces, int count, std::size_t total_bytes) {
+  if (!writable_ || total_bytes > SendBatch::kPieceBytes || is_tls()) return writev(pieces, count, total_bytes);
+  loop_.sends_of_turn().add(*this, pieces, count, total_bytes);
+  soon_ = true;
+  return {Io::Status::ok, total_bytes, 0};
+}
+
+void Stream::send_batched(std::string_view bytes) {
+  soon_ = false;
+  if (writable_) {
+    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    const Io io = send(&piece, 1, bytes.size());
+    if (io.status == Io::Status::error) {
+      // Whoever wrote them has gone on, and waits for an answer: its next read says so.
+      lost_ = readable_ = true;
+      event_active(event_, EV_READ, 0);
+      return;
+    }
+    bytes.remove_prefix(io.bytes);
+  }
+  if (!bytes.empty()) more().held.append(bytes);
+}
+
+void Stream::send_held() {
+  std::string held = std::move(more_->held);
+  more_->held.clear();
+  send_batched(held);
+}
+
+bool Stream::holds_unsent() {
+  if (soon_) loop_.sends().flush(*this);
+  return more_ != nullptr && !more_->held.empty();
 }
 
 Io Stream::send(const iovec* pieces, int count, std::size_t total_bytes) {
@@ -159,6 +197,7 @@ bool Stream::quiet() {
 }
 
 void Stream::shutdown_write() {
+  if (soon_) loop_.sends().flush(*this);
   if (TlsSession* const session = tls()) session->close_notify();
   ::shutdown(fd_, SHUT_WR);
 }
@@ -194,6 +233,7 @@ Task<Result<std::monostate, TlsFault>> Stream::handshake(SteadyTime deadline) {
 }
 
 void Stream::reset_on_close() {
+  if (soon_) loop_.sends().flush(*this);
   if (TlsSession* const session = tls()) session->keep_silent();
   const linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);

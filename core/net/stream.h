@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "core/base/result.h"
 #include "core/net/address.h"
@@ -50,6 +52,10 @@ class Stream {
   Io read(std::span<char> into);
   Io readv(const iovec* pieces, int count, std::size_t room_bytes);
   Io writev(const iovec* pieces, int count, std::size_t total_bytes);   // total_bytes: their sum
+  // Goes out together with what other connections say in this turn of the loop, and counts as sent. What the socket did not take is kept
+  // here and sent first, until when writable() waits. A failure to send is found by the next read. Longer things go at once, as do TLS's.
+  Io write_soon(const iovec* pieces, int count, std::size_t total_bytes);
+  bool holds_unsent();             // something of what write_soon() took, after a try to send it
   Io peek(std::span<char> into);   // reads and leaves it there
   // Nothing to read, and no end of it, as far as the kernel knows: may this idle connection be used?
   bool quiet();
@@ -99,6 +105,9 @@ class Stream {
   };
 
   friend class TlsSession;
+  friend class SendBatch;
+  void send_batched(std::string_view bytes);
+  void send_held();
   TlsSession* tls() const;         // null: plain
   Io receive(const iovec* pieces, int count, std::size_t room_bytes);   // from the socket
   Io send(const iovec* pieces, int count, std::size_t total_bytes);     // to it
@@ -109,6 +118,8 @@ class Stream {
   event* event_;
   int fd_;
   bool readable_ = false, writable_ = true, peer_closed_ = false;
+  bool soon_ = false;              // the loop's batch has bytes of this stream
+  bool lost_ = false;              // bytes that counted as sent could not be
   bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN
   bool* destroyed_ = nullptr;      // set while on_event is on the stack
   Side reader_;
@@ -143,6 +154,7 @@ struct Stream::More {
   explicit More(TimerWheel& wheel);      // both where a TlsSession is known
   ~More();
   Side writer;
+  std::string held;                // of write_soon(); not empty: not writable_
   std::unique_ptr<TlsSession> tls;
 };
 

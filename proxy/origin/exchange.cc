@@ -28,7 +28,7 @@ void Exchange::Impl::begin(ClusterPtr cluster) {
 
 void Exchange::Impl::finish() {
   const bool reusable = connection_ != nullptr && phase_ == Phase::done && request_whole_ && head_.keep_alive && !broken_ &&
-                        !abandoned_ && input_.unread().empty();
+                        !abandoned_ && input_.unread().empty() && !stream().holds_unsent();
   input_.clear();
   if (counted_) cluster_->ended(*member_);
   if (reusable) {

@@ -48,7 +48,10 @@ std::optional<Failure> Exchange::Impl::send_some(std::span<iovec>& pieces) {
       pieces = {};
       return std::nullopt;
     }
-    const net::Io io = stream().writev(pieces.data(), static_cast<int>(pieces.size()), total);
+    // A failure of what is sent soon is found when the answer is read, which is too late for what may be sent once only.
+    const bool soon = replayable() && cluster_->settings().retries > 0;
+    const net::Io io = soon ? stream().write_soon(pieces.data(), static_cast<int>(pieces.size()), total)
+                            : stream().writev(pieces.data(), static_cast<int>(pieces.size()), total);
     if (io.status == net::Io::Status::again) return std::nullopt;
     if (io.status == net::Io::Status::error && phase_ == Phase::idle) return broken(io);
     if (io.status == net::Io::Status::error) {

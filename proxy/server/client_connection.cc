@@ -280,7 +280,7 @@ void ClientConnection::refuse(http::ParseFault fault) {
 }
 
 bool ClientConnection::push() {
-  switch (pending_->write(stream_)) {
+  switch (pending_->write_soon(stream_)) {
     case Sent::all: return true;
     case Sent::some: return false;
     case Sent::failed: broken_ = true; return false;
@@ -290,8 +290,8 @@ bool ClientConnection::push() {
 
 net::Task<bool> ClientConnection::drain() {
   const Millis patience = head_limits_of_->config->limits.send_timeout;
-  while (!broken_ && !pending_->empty()) {
-    if (push()) break;
+  while (!broken_ && (!pending_->empty() || stream_.holds_unsent())) {
+    if (push() && !stream_.holds_unsent()) break;
     if (broken_) break;
     const net::Ready ready = co_await stream_.writable(worker_.loop().now() + patience);
     if (ready == net::Ready::timeout) worker_.metrics().timeouts.add();
@@ -412,6 +412,10 @@ net::Task<void> ClientConnection::speak_http2() {
 
 // A close with unread bytes sends RST, which may take the answer away from the client: read on for a moment.
 net::Task<void> ClientConnection::linger() {
+  if (stream_.holds_unsent()) {
+    const net::Ready ready = co_await stream_.writable(worker_.loop().now() + head_limits_of_->config->limits.send_timeout);
+    if (ready != net::Ready::yes) co_return;
+  }
   stream_.shutdown_write();
   const SteadyTime deadline = worker_.loop().now() + kLingerTime;
   std::size_t read = 0;

@@ -130,7 +130,7 @@ void Output::hand_over(std::uint64_t bytes, Output& into) {
   if (empty()) clear();
 }
 
-Sent Output::write(net::Stream& stream) {
+Sent Output::write_by(Write how, net::Stream& stream) {
   while (!empty()) {
     std::array<iovec, kPieces> pieces;
     std::size_t count = 0;
@@ -167,7 +167,7 @@ Sent Output::write(net::Stream& stream) {
         }
       }
     }
-    const net::Io io = stream.writev(pieces.data(), static_cast<int>(count), total);
+    const net::Io io = (stream.*how)(pieces.data(), static_cast<int>(count), total);
     if (io.status == net::Io::Status::ok) {
       advance(io.bytes);
       if (io.bytes == total) continue;

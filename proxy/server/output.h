@@ -45,7 +45,8 @@ class Output {
   void hand_over(std::uint64_t bytes, Output& into);
   void settle();                                   // what is left no longer borrows; write() does it by itself
 
-  Sent write(net::Stream& stream);
+  Sent write(net::Stream& stream) { return write_by(&net::Stream::writev, stream); }
+  Sent write_soon(net::Stream& stream) { return write_by(&net::Stream::write_soon, stream); }    // with what others have to send
   bool empty() const { return next_ == items_.size(); }
   std::uint64_t unsent_bytes() const { return unsent_bytes_; }
   std::size_t items() const { return items_.size() - next_; }
@@ -63,6 +64,8 @@ class Output {
     store::StoredPtr held;                         // stored, once it outlived its borrower
     std::shared_ptr<const void> keep;
   };
+  using Write = net::Io (net::Stream::*)(const iovec* pieces, int count, std::size_t total_bytes);
+  Sent write_by(Write how, net::Stream& stream);
   void advance(std::uint64_t bytes);
 
   store::MemoryStore* store_;

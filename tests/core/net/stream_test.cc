@@ -1,7 +1,12 @@
 #include "core/net/stream.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include <string>
 #include <thread>
@@ -53,6 +58,30 @@ Task<bool> write_all(Stream& stream, std::string text) {
   co_return true;
 }
 
+Io write_soon(Stream& stream, std::string_view text) {
+  const iovec piece{const_cast<char*>(text.data()), text.size()};
+  return stream.write_soon(&piece, 1, piece.iov_len);
+}
+
+std::string waiting_for(Stream& stream) {
+  std::string bytes(1 << 16, '\0');
+  const Io io = stream.peek(bytes);
+  bytes.resize(io.bytes);
+  return bytes;
+}
+
+// Until the socket takes no more: how much that was.
+std::size_t fill(Stream& stream) {
+  const std::string block(64 << 10, 'x');
+  const iovec piece{const_cast<char*>(block.data()), block.size()};
+  std::size_t total = 0;
+  for (;;) {
+    const Io io = stream.writev(&piece, 1, piece.iov_len);
+    if (io.status != Io::Status::ok) return total;
+    total += io.bytes;
+  }
+}
+
 Task<int> add(int depth) {
   if (depth == 0) co_return 0;
   const int below = co_await add(depth - 1);
@@ -77,6 +106,157 @@ TEST_CASE("a megabyte arrives whole through a full socket buffer") {
   loop.run();
   CHECK(sent);
   CHECK(got == text);
+}
+
+TEST_CASE("what is written soon goes out at the end of the turn, with that of other streams") {
+  Loop loop;
+  Pair first(loop), second(loop);
+  std::string before, after, other;
+  loop.defer([&] {
+    CHECK(write_soon(*first.a, "one ").bytes == 4);
+    CHECK(write_soon(*second.a, "other").bytes == 5);
+    CHECK(write_soon(*first.a, "two").bytes == 3);
+    before = waiting_for(*first.b);
+    loop.resume_later(std::noop_coroutine());
+    loop.post([&] {
+      after = waiting_for(*first.b);
+      other = waiting_for(*second.b);
+      loop.stop();
+    });
+  });
+  loop.run();
+  CHECK(before == "");
+  CHECK(after == "one two");
+  CHECK(other == "other");
+}
+
+TEST_CASE("work that deferred work defers is done although bytes wait for the same end of the turn") {
+  Loop loop;
+  Pair pair(loop);
+  bool done = false;
+  write_soon(*pair.a, "bytes");
+  loop.defer([&] {
+    loop.defer([&] {
+      done = true;
+      loop.stop();
+    });
+  });
+  const auto too_late = [](Loop& l) -> Task<void> {
+    static_cast<void>(co_await sleep_until(l, l.now() + 2s));
+    l.stop();
+  };
+  spawn(too_late(loop));
+  loop.run();
+  CHECK(done);
+}
+
+TEST_CASE("what is written soon keeps its place: before what is written at once, before an end, and before the stream goes") {
+  Loop loop;
+  Pair pair(loop);
+  write_soon(*pair.a, "one ");
+  const iovec two{const_cast<char*>("two "), 4};
+  CHECK(pair.a->writev(&two, 1, 4).bytes == 4);
+  CHECK(waiting_for(*pair.b) == "one two ");
+  write_soon(*pair.a, "three ");
+  pair.a->shutdown_write();
+  CHECK(waiting_for(*pair.b) == "one two three ");
+  Pair gone(loop);
+  write_soon(*gone.a, "last");
+  gone.a.reset();
+  CHECK(waiting_for(*gone.b) == "last");
+  const std::string large(SendBatch::kPieceBytes + 1, 'y');
+  CHECK(write_soon(*pair.b, large).bytes == large.size());
+  CHECK(waiting_for(*pair.a) == large);
+}
+
+TEST_CASE("a batch goes out before its turn ends when it is full") {
+  Loop loop;
+  Pair pair(loop);
+  for (std::size_t i = 0; i < SendBatch::kMostEntries; ++i) write_soon(*pair.a, "x");
+  CHECK(waiting_for(*pair.b) == "");
+  write_soon(*pair.a, "y");
+  CHECK(waiting_for(*pair.b) == std::string(SendBatch::kMostEntries, 'x'));
+}
+
+TEST_CASE("what a full socket did not take of a batch is sent first when there is room") {
+  Loop loop;
+  Pair pair(loop);
+  const std::size_t filled = fill(*pair.a);
+  std::string got;
+  bool sent = false, held = false;
+  const auto reader = [](Loop& l, Stream& s, std::string& out) -> Task<void> {
+    out = co_await read_all(s);
+    l.stop();
+  };
+  const auto writer = [](Loop& l, Stream& from, bool& kept, bool& ok) -> Task<void> {
+    while (!from.holds_unsent()) {
+      // What is read makes room, and a batch takes more than there is.
+      static_cast<void>(co_await from.writable(l.now() + 5s));
+      for (std::size_t i = 0; i < SendBatch::kMostEntries; ++i) write_soon(from, std::string(SendBatch::kPieceBytes, 'z'));
+    }
+    kept = true;
+    CHECK(write_soon(from, "too much").status == Io::Status::again);
+    const Ready ready = co_await from.writable(l.now() + 5s);
+    CHECK_FALSE(from.holds_unsent());
+    ok = ready == Ready::yes && write_soon(from, "end").status == Io::Status::ok;
+    from.shutdown_write();
+  };
+  spawn(writer(loop, *pair.a, held, sent));
+  spawn(reader(loop, *pair.b, got));
+  loop.run();
+  CHECK(held);
+  CHECK(sent);
+  const std::string_view rest = std::string_view(got).substr(filled);
+  CHECK(rest.ends_with("zend"));
+  CHECK((rest.size() - 3) % SendBatch::kPieceBytes == 0);
+  CHECK(rest.find_first_not_of('z') == rest.size() - 3);
+}
+
+TEST_CASE("a stream that goes with bytes that its socket did not take ends in a reset") {
+  int fds[2];
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  fds[1] = ::socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(::connect(fds[1], reinterpret_cast<sockaddr*>(&address), size) == 0);
+  fds[0] = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+  Loop loop;
+  auto stream = std::make_unique<Stream>(loop, fds[0]);
+  const std::string piece(SendBatch::kPieceBytes, 'x');
+  while (!stream->holds_unsent()) REQUIRE(write_soon(*stream, piece).status == Io::Status::ok);
+  stream.reset();
+  ssize_t n = 1;
+  std::string bytes(1 << 20, '\0');
+  while (n > 0) n = ::recv(fds[1], bytes.data(), bytes.size(), 0);
+  CHECK(n == -1);
+  CHECK(errno == ECONNRESET);
+  ::close(fds[1]);
+  ::close(listener);
+}
+
+TEST_CASE("a failure to send what counted as sent is found by the next read") {
+  Loop loop;
+  Pair pair(loop);
+  pair.b.reset();
+  CHECK(write_soon(*pair.a, "to nobody").status == Io::Status::ok);
+  Ready ready = Ready::timeout;
+  Io io;
+  const auto story = [](Loop& l, Stream& s, Ready& out, Io& got) -> Task<void> {
+    out = co_await s.readable(l.now() + 5s);
+    char bytes[16];
+    got = s.read(bytes);
+    l.stop();
+  };
+  spawn(story(loop, *pair.a, ready, io));
+  loop.run();
+  CHECK(ready == Ready::yes);
+  CHECK(io.status != Io::Status::ok);
+  CHECK(io.status != Io::Status::again);
 }
 
 TEST_CASE("a read that nothing comes for ends by its deadline") {
