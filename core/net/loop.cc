@@ -9,8 +9,16 @@
 #include <cstdlib>
 
 #include "core/base/log.h"
+#include "core/net/stream.h"
 
 namespace davenport::net {
+namespace {
+
+// Of a turn, for streams that stepped back. Who asks for a hit meanwhile waits as long; shorter, and the looks at the sockets cost more
+// than they gain.
+constexpr Micros kShareBehind{200};
+
+}  // namespace
 
 Loop::Loop() : timers_(read_steady_clock(), &Loop::on_earlier, this) {
   event_config* const config = event_config_new();
@@ -86,11 +94,13 @@ SendBatch& Loop::sends_of_turn() {
 }
 
 // A time-out of nothing comes after the next look at the sockets; an activated event would come before it.
+void Loop::look_again() {
+  const timeval now{0, 0};
+  if (event_pending(turn_, EV_TIMEOUT, nullptr) == 0) event_add(turn_, &now);
+}
+
 void Loop::resume_later(std::coroutine_handle<> waiter) {
-  if (yielded_.empty()) {
-    const timeval now{0, 0};
-    event_add(turn_, &now);
-  }
+  look_again();
   yielded_.push_back(waiter);
 }
 
@@ -100,7 +110,11 @@ void Loop::run_yielded() {
   for (const std::coroutine_handle<> waiter : waiters) waiter.resume();
 }
 
-void Loop::on_turn(int, short, void* self) { static_cast<Loop*>(self)->run_yielded(); }
+void Loop::on_turn(int, short, void* self) {
+  auto* const loop = static_cast<Loop*>(self);
+  loop->run_yielded();
+  if (!loop->behind_.empty()) loop->end_turn();
+}
 
 void Loop::on_deferred(int, short, void* self) {
   auto* const loop = static_cast<Loop*>(self);
@@ -108,7 +122,38 @@ void Loop::on_deferred(int, short, void* self) {
   std::vector<std::function<void()>> work;
   work.swap(loop->deferred_);
   for (auto& each : work) each();
+  loop->run_behind();
   loop->sends_.flush();
+}
+
+void Loop::wake_behind(Stream& stream) {
+  end_turn();
+  behind_.push_back({&stream, {}});
+}
+
+void Loop::resume_behind(std::coroutine_handle<> waiter) {
+  end_turn();
+  behind_.push_back({nullptr, waiter});
+}
+
+void Loop::forget_behind(const Stream& stream) {
+  for (Behind& each : behind_) {
+    if (each.stream == &stream) each.stream = nullptr;
+  }
+}
+
+void Loop::run_behind() {
+  if (behind_.empty()) return;
+  const SteadyTime end = now() + kShareBehind;
+  std::size_t next = 0;
+  while (next < behind_.size()) {
+    const Behind each = std::exchange(behind_[next++], {});
+    if (each.waiter) each.waiter.resume();
+    if (each.stream != nullptr) each.stream->wake_from_behind();
+    if (now() >= end) break;
+  }
+  behind_.erase(behind_.begin(), behind_.begin() + static_cast<std::ptrdiff_t>(next));
+  if (!behind_.empty()) look_again();
 }
 
 void Loop::run_posted() {
@@ -147,7 +192,10 @@ void Loop::schedule_tick() {
 void Loop::cancel_waiters() {
   stopping_ = true;
   // Who is resumed may yield once more before it meets a wait that is cancelled.
-  for (int round = 0; round < 64 && !yielded_.empty(); ++round) run_yielded();
+  for (int round = 0; round < 64 && !(yielded_.empty() && behind_.empty()); ++round) {
+    run_yielded();
+    run_behind();
+  }
   timers_.cancel_all();
 }
 

@@ -1,4 +1,5 @@
-// core/net/loop.h: one thread's events: libevent's base, the timer wheel, and a way for other threads to hand work in.
+// core/net/loop.h: one thread's events: libevent's base, the timer wheel, a way for other threads to hand work in, and the order within a
+// turn: what is ready now, then deferred work, then what stepped back, then what all of them have to send.
 //     Loop loop;  loop.post([&] { … });  loop.run();      // run() returns after stop()
 // Thread  post() and stop() any; all else the thread that runs the loop (or before it runs).
 // Owner   what is registered with the loop (Stream, Listener, Timer) must be gone before the loop is.
@@ -23,6 +24,8 @@ struct evdns_base;
 
 namespace davenport::net {
 
+class Stream;
+
 class Loop {
  public:
   Loop();
@@ -43,6 +46,13 @@ class Loop {
   SteadyTime coarse_now() const { return read_coarse_clock(); }   // what a deadline is counted from
   bool stopping() const { return stopping_; }
 
+  // What takes long anyway goes on when all else of this turn is done, as far as the turn's share of time for such lasts; the rest in
+  // the next turn, so that what can be answered at once never waits for much of it. A stream wakes whoever waits for it.
+  void wake_behind(Stream& stream);
+  void resume_behind(std::coroutine_handle<> waiter);
+  void forget_behind(const Stream& stream);
+  bool has_more() const { return !behind_.empty() || !yielded_.empty(); }     // for the next turn, whatever the sockets say
+
   // Resumed when the loop has looked at all other connections once; also when it is being shut down.
   void resume_later(std::coroutine_handle<> waiter);
 
@@ -60,6 +70,8 @@ class Loop {
   static void on_deferred(int, short, void* self);
   static void on_turn(int, short, void* self);
   void end_turn();
+  void look_again();
+  void run_behind();
   void run_posted();
   void run_yielded();
 
@@ -74,6 +86,11 @@ class Loop {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;      // guarded by mutex_
   std::vector<std::function<void()>> deferred_;    // the loop's thread alone
+  struct Behind {
+    Stream* stream = nullptr;
+    std::coroutine_handle<> waiter;
+  };
+  std::vector<Behind> behind_;                     // the loop's thread alone; neither: it has gone
   SendBatch sends_;
   bool ends_ = false;                              // on_deferred() comes at the end of this turn
   std::vector<std::coroutine_handle<>> yielded_;   // the loop's thread alone
@@ -113,6 +130,15 @@ struct YieldAwaiter {
   void await_resume() const noexcept {}
 };
 inline YieldAwaiter yield(Loop& loop) { return YieldAwaiter{loop}; }
+
+// co_await step_back(loop): for whoever is about to do what takes long (Loop::resume_behind).
+struct BehindAwaiter {
+  Loop& loop;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_behind(waiter); }
+  void await_resume() const noexcept {}
+};
+inline BehindAwaiter step_back(Loop& loop) { return BehindAwaiter{loop}; }
 
 // A condition that one coroutine of this loop waits for and others of the same loop announce.
 //     switch (co_await notify.wait(deadline)) { case Wake::notified: … case Wake::timeout: … case Wake::cancelled: … }

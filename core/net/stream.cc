@@ -30,6 +30,7 @@ Stream::More::More(TimerWheel& wheel) : writer(wheel) {}
 Stream::More::~More() = default;
 
 Stream::~Stream() {
+  if (queued_) loop_.forget_behind(*this);
   if (holds_unsent()) reset_on_close();                // never a clean end of what was cut
   if (TlsSession* const session = tls()) session->close_notify();
   event_free(event_);
@@ -44,12 +45,17 @@ void Stream::on_event(int, short what, void* self) {
   if ((what & EV_WRITE) != 0) stream->writable_ = true;
   if (stream->writable_ && stream->more_ != nullptr && !stream->more_->held.empty()) stream->send_held();
   if (TlsSession* const tls = stream->tls(); tls != nullptr && stream->writable_ && tls->held()) tls->flush();
+  if (!stream->behind_) return stream->wake();
+  if (!std::exchange(stream->queued_, true)) stream->loop_.wake_behind(*stream);
+}
+
+void Stream::wake() {
   bool destroyed = false;
-  bool* const outer = std::exchange(stream->destroyed_, &destroyed);
-  if (stream->readable_ && stream->reader_.waiter) stream->reader_.wake(Ready::yes);
-  if (!destroyed && stream->writable_ && stream->more_ != nullptr && stream->more_->writer.waiter) stream->more_->writer.wake(Ready::yes);
+  bool* const outer = std::exchange(destroyed_, &destroyed);
+  if (readable_ && reader_.waiter) reader_.wake(Ready::yes);
+  if (!destroyed && writable_ && more_ != nullptr && more_->writer.waiter) more_->writer.wake(Ready::yes);
   if (!destroyed) {
-    stream->destroyed_ = outer;
+    destroyed_ = outer;
   } else if (outer != nullptr) {
     *outer = true;
   }

@@ -82,6 +82,9 @@ class Stream {
   // The peer has closed or reset its side, as far as the kernel has said (bytes may still be there to read).
   bool peer_closed() const { return peer_closed_; }
 
+  // From now on who waits for this stream is resumed behind those of other streams (Loop::wake_behind): an origin's.
+  void step_back() { behind_ = true; }
+
   // Resumes both waiters as cancelled, from within any call of the loop's thread.
   void cancel();
 
@@ -106,6 +109,12 @@ class Stream {
 
   friend class TlsSession;
   friend class SendBatch;
+  friend class Loop;
+  void wake();
+  void wake_from_behind() {
+    queued_ = false;
+    wake();
+  }
   void send_batched(std::string_view bytes);
   void send_held();
   TlsSession* tls() const;         // null: plain
@@ -118,6 +127,7 @@ class Stream {
   event* event_;
   int fd_;
   bool readable_ = false, writable_ = true, peer_closed_ = false;
+  bool behind_ = false, queued_ = false;
   bool soon_ = false;              // the loop's batch has bytes of this stream
   bool lost_ = false;              // bytes that counted as sent could not be
   bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN

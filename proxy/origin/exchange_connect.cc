@@ -32,6 +32,7 @@ void Exchange::Impl::claim(MemberPtr member) {
 }
 
 void Exchange::Impl::use(std::unique_ptr<Connection> connection, bool reused) {
+  connection->stream->step_back();
   connection_ = std::move(connection);
   parser_->reset();
   head_.clear();

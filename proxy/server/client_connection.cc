@@ -82,6 +82,7 @@ net::Detached ClientConnection::run(ClientConnection* self) {
       const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().coarse_now()));
       next = self->woken(ready);
     } else {
+      if (self->request_ != nullptr) co_await net::step_back(self->worker_.loop());
       co_await self->busy();
       next = self->next_turn();
     }

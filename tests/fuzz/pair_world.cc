@@ -233,7 +233,7 @@ void Pair::purge() {
 // One turn of everything; false: nothing has moved.
 bool Pair::step() {
   event_base_loop(worker_->loop().base(), EVLOOP_NONBLOCK);
-  bool moved = false;
+  bool moved = worker_->loop().has_more();
   for (int fd = 0; (fd = ::accept4(sockets().origin, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; moved = true) {
     connections_.push_back(std::make_unique<Connection>());
     connections_.back()->fd = fd;

@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/net/listener.h"
 #include "core/net/resolver.h"
@@ -257,6 +259,112 @@ TEST_CASE("a failure to send what counted as sent is found by the next read") {
   CHECK(ready == Ready::yes);
   CHECK(io.status != Io::Status::ok);
   CHECK(io.status != Io::Status::again);
+}
+
+namespace {
+
+// Writes `name` to `order` each time a byte has come, until the other side has gone.
+Task<void> tell(Stream& stream, char name, std::string& order, Micros work = 0us) {
+  for (;;) {
+    const Ready ready = co_await stream.readable(stream.loop().now() + 5s);
+    char byte[1];
+    const Io io = ready == Ready::yes ? stream.read(byte) : Io{Io::Status::end};
+    if (io.status == Io::Status::again) continue;
+    if (io.status != Io::Status::ok) co_return;
+    order += name;
+    for (const SteadyTime until = stream.loop().now() + work; stream.loop().now() < until;) {
+    }
+  }
+}
+
+void say(Stream& stream) {
+  const iovec byte{const_cast<char*>("x"), 1};
+  REQUIRE(stream.writev(&byte, 1, 1).bytes == 1);
+}
+
+void stop_after(Loop& loop, Millis time) {
+  const auto wait = [](Loop& l, Millis t) -> Task<void> {
+    static_cast<void>(co_await sleep_until(l, l.now() + t));
+    l.stop();
+  };
+  spawn(wait(loop, time));
+}
+
+}  // namespace
+
+TEST_CASE("who waits for a stream that stepped back comes behind the others of the turn") {
+  Loop loop;
+  Pair slow(loop), quick(loop);
+  slow.a->step_back();
+  std::string order;
+  spawn(tell(*slow.a, 's', order));
+  spawn(tell(*quick.a, 'q', order));
+  say(*slow.b);                        // first, and ready first
+  say(*quick.b);
+  stop_after(loop, 50ms);
+  loop.run();
+  CHECK(order == "qs");
+  slow.b.reset();
+  quick.b.reset();
+  stop_after(loop, 50ms);
+  loop.run();
+}
+
+TEST_CASE("between those that stepped back the loop looks at its sockets again, and all of them go on in the end") {
+  Loop loop;
+  Pair quick(loop);
+  std::vector<Pair> slow;
+  std::string order;
+  for (int i = 0; i < 6; ++i) {
+    slow.emplace_back(loop);
+    slow.back().a->step_back();
+    spawn(tell(*slow.back().a, 's', order, 1ms));
+    say(*slow.back().b);
+  }
+  const auto late = [](Loop& l, Stream& to, std::string& seen) -> Task<void> {
+    co_await step_back(l);
+    seen += '!';
+    say(to);
+  };
+  spawn(tell(*quick.a, 'q', order));
+  spawn(late(loop, *quick.b, order));
+  stop_after(loop, 100ms);
+  loop.run();
+  CHECK(std::count(order.begin(), order.end(), 's') == 6);
+  const std::size_t said = order.find('!'), answered = order.find('q');
+  REQUIRE(said != std::string::npos);
+  REQUIRE(answered != std::string::npos);
+  CHECK(answered - said <= 2);         // one of 1 ms may come between, never all that wait
+  for (Pair& pair : slow) pair.b.reset();
+  quick.b.reset();
+  stop_after(loop, 50ms);
+  loop.run();
+}
+
+TEST_CASE("a stream that goes while it is to be woken behind wakes nobody, and who stepped back goes on when the loop is shut down") {
+  Loop loop;
+  Pair pair(loop);
+  pair.a->step_back();
+  say(*pair.b);
+  bool resumed = false;
+  Stream* const first = pair.a.get();
+  loop.defer([&] { loop.wake_behind(*first); });
+  loop.defer([&] {
+    loop.forget_behind(*first);
+    pair.a.reset();
+  });
+  stop_after(loop, 20ms);
+  loop.run();
+  const auto story = [](Loop& l, bool& done) -> Task<void> {
+    co_await step_back(l);
+    done = true;
+  };
+  spawn(story(loop, resumed));
+  CHECK_FALSE(resumed);
+  CHECK(loop.has_more());
+  loop.cancel_waiters();
+  CHECK(resumed);
+  CHECK_FALSE(loop.has_more());
 }
 
 TEST_CASE("a read that nothing comes for ends by its deadline") {
