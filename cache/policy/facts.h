@@ -1,16 +1,29 @@
 // cache/policy/facts.h: what a later decision needs to know of a stored response, worked out once when it is stored
-// (RFC 9111 §4.2). Plain data of 40 bytes: it lies in every stored response.
+// (RFC 9111 §4.2). Plain data of 32 bytes: it lies in every stored response.
 #pragma once
 #include <algorithm>
+#include <compare>
 #include <cstdint>
 
 #include "core/base/clock.h"
 
 namespace davenport::policy {
 
+// Seconds of the wall clock in 4 bytes, from 1970 to 2106; what lies outside is held at the nearer end.
+class ShortSeconds {
+ public:
+  ShortSeconds() = default;
+  ShortSeconds(WallSeconds time) : seconds_(static_cast<std::uint32_t>(std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, UINT32_MAX))) {}
+  operator WallSeconds() const { return WallSeconds(Seconds(seconds_)); }
+  friend auto operator<=>(const ShortSeconds&, const ShortSeconds&) = default;
+
+ private:
+  std::uint32_t seconds_ = 0;
+};
+
 struct StoredFacts {
-  WallSeconds date{};               // Date, or the time of receipt (RFC 9110 §6.6.1)
-  WallSeconds response_time{};      // when the head arrived
+  ShortSeconds date;                // Date, or the time of receipt (RFC 9110 §6.6.1)
+  ShortSeconds response_time;       // when the head arrived
   std::uint32_t initial_age = 0;    // corrected_initial_age, seconds (RFC 9111 §4.2.3), saturated at 2^31
   std::uint32_t lifetime = 0;       // freshness lifetime, seconds (§4.2.1, §4.2.2), saturated at 2^31
   std::uint32_t stale_while_revalidate = 0;   // seconds past freshness (RFC 5861 §3); 0: not allowed
@@ -31,7 +44,7 @@ struct StoredFacts {
 
   // current_age (§4.2.3). A clock that went backwards counts as no time passed.
   std::int64_t age(WallSeconds now) const {
-    return std::int64_t{initial_age} + std::max<std::int64_t>(0, (now - response_time).count());
+    return std::int64_t{initial_age} + std::max<std::int64_t>(0, (now - WallSeconds(response_time)).count());
   }
   // Seconds of freshness left; negative when stale. 0 is stale: fresh means lifetime > age (§4.2).
   std::int64_t ttl(WallSeconds now) const { return std::int64_t{lifetime} - age(now); }
@@ -43,6 +56,6 @@ struct StoredFacts {
   }
   bool outlived(WallSeconds now) const { return age(now) > retention(); }
 };
-static_assert(sizeof(StoredFacts) == 40);
+static_assert(sizeof(StoredFacts) == 32);
 
 }  // namespace davenport::policy

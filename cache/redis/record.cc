@@ -77,8 +77,8 @@ std::uint16_t flags_of(const policy::StoredFacts& facts) {
 }
 
 void write_facts(Writer& out, const policy::StoredFacts& facts) {
-  out.number(facts.date.time_since_epoch().count());
-  out.number(facts.response_time.time_since_epoch().count());
+  out.number(WallSeconds(facts.date).time_since_epoch().count());
+  out.number(WallSeconds(facts.response_time).time_since_epoch().count());
   for (const std::uint32_t each : {facts.initial_age, facts.lifetime, facts.stale_while_revalidate, facts.stale_if_error, facts.keep}) {
     out.number(each);
   }
@@ -87,8 +87,10 @@ void write_facts(Writer& out, const policy::StoredFacts& facts) {
 }
 
 bool read_facts(Reader& in, policy::StoredFacts& facts) {
-  facts.date = WallSeconds(Seconds(in.number<std::int64_t>()));
-  facts.response_time = WallSeconds(Seconds(in.number<std::int64_t>()));
+  const WallSeconds date(Seconds(in.number<std::int64_t>()));
+  const WallSeconds response_time(Seconds(in.number<std::int64_t>()));
+  facts.date = date;
+  facts.response_time = response_time;
   for (std::uint32_t* each : {&facts.initial_age, &facts.lifetime, &facts.stale_while_revalidate, &facts.stale_if_error, &facts.keep}) {
     *each = in.number<std::uint32_t>();
     if (*each > (1u << 31)) return false;
@@ -105,10 +107,10 @@ bool read_facts(Reader& in, policy::StoredFacts& facts) {
   facts.sie_stated = (flags & kSieStated) != 0;
   facts.targeted = (flags & kTargeted) != 0;
   facts.relabelled = (flags & kRelabelled) != 0;
-  // Times that no clock of ours says: their differences would overflow.
+  // Times that no clock of ours says.
   constexpr std::int64_t kFarthest = std::int64_t{1} << 40;
   const auto sane = [](WallSeconds time) { return time.time_since_epoch().count() >= 0 && time.time_since_epoch().count() < kFarthest; };
-  return sane(facts.date) && sane(facts.response_time) && (flags & ~kAllFlags) == 0;
+  return sane(date) && sane(response_time) && (flags & ~kAllFlags) == 0;
 }
 
 bool is_status_line(std::string_view line, std::uint16_t status) {

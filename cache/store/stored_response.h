@@ -1,5 +1,5 @@
 // cache/store/stored_response.h: one complete response in memory: immutable, shared by reference, sent in place.
-// Shape   one arena piece holds this header (88 bytes), then tag hashes, key, selector, head block and a small body; a
+// Shape   one arena piece holds this header (80 bytes), then tag hashes, key, selector, head block and a small body; a
 //         larger body lies in pages of its own (body.h).
 // Forms   what may be sent in several content codings (policy/coding.h) is stored as its origin sent it, the *source*, and as
 //         forms of it: responses of their own under the same key and selector, that find() never gives. A form is in the

@@ -14,9 +14,9 @@
 namespace davenport::net {
 namespace {
 
-// Of a turn, for streams that stepped back. Who asks for a hit meanwhile waits as long; shorter, and the looks at the sockets cost more
-// than they gain.
-constexpr Micros kShareBehind{200};
+// Of a turn, for what stepped back: a quarter of what the rest of the turn took, so that a flood of hits does not starve it, within these
+// bounds. Who asks for a hit meanwhile waits as long; shorter, and the looks at the sockets cost more than they gain.
+constexpr Micros kLeastBehind{200}, kMostBehind{2000};
 
 }  // namespace
 
@@ -112,6 +112,7 @@ void Loop::run_yielded() {
 
 void Loop::on_turn(int, short, void* self) {
   auto* const loop = static_cast<Loop*>(self);
+  loop->share_used_ = false;
   loop->run_yielded();
   if (!loop->behind_.empty()) loop->end_turn();
 }
@@ -143,17 +144,21 @@ void Loop::forget_behind(const Stream& stream) {
 }
 
 void Loop::run_behind() {
-  if (behind_.empty()) return;
-  const SteadyTime end = now() + kShareBehind;
+  if (behind_.empty() || (share_used_ && !stopping_)) return;
+  const SteadyTime begin = now();
+  const SteadyTime end = begin + std::clamp((begin - behind_until_) / 4, SteadyTime::duration(kLeastBehind), SteadyTime::duration(kMostBehind));
   std::size_t next = 0;
   while (next < behind_.size()) {
     const Behind each = std::exchange(behind_[next++], {});
     if (each.waiter) each.waiter.resume();
     if (each.stream != nullptr) each.stream->wake_from_behind();
-    if (now() >= end) break;
+    behind_until_ = now();
+    if (behind_until_ >= end && !stopping_) break;
   }
   behind_.erase(behind_.begin(), behind_.begin() + static_cast<std::ptrdiff_t>(next));
-  if (!behind_.empty()) look_again();
+  if (behind_.empty()) return;
+  share_used_ = true;                              // until the sockets were looked at
+  look_again();
 }
 
 void Loop::run_posted() {
@@ -192,11 +197,13 @@ void Loop::schedule_tick() {
 void Loop::cancel_waiters() {
   stopping_ = true;
   // Who is resumed may yield once more before it meets a wait that is cancelled.
-  for (int round = 0; round < 64 && !(yielded_.empty() && behind_.empty()); ++round) {
+  // (and who meets one may go on to what makes it step back).
+  for (int round = 0; round < 64; ++round) {
     run_yielded();
     run_behind();
+    timers_.cancel_all();
+    if (!has_more()) break;
   }
-  timers_.cancel_all();
 }
 
 evdns_base* Loop::dns() {

@@ -91,6 +91,8 @@ class Loop {
     std::coroutine_handle<> waiter;
   };
   std::vector<Behind> behind_;                     // the loop's thread alone; neither: it has gone
+  SteadyTime behind_until_{};                      // when they last had their share
+  bool share_used_ = false;
   SendBatch sends_;
   bool ends_ = false;                              // on_deferred() comes at the end of this turn
   std::vector<std::coroutine_handle<>> yielded_;   // the loop's thread alone

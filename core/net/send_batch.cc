@@ -14,13 +14,16 @@ void SendBatch::add(Stream& stream, const iovec* pieces, int count, std::size_t 
 
 void SendBatch::flush() {
   for (const Entry& entry : entries_) {
-    if (entry.stream != nullptr) entry.stream->send_batched(std::string_view(bytes_).substr(entry.from, entry.size));
+    if (entry.stream == nullptr) continue;
+    entry.stream->soon_ = false;
+    entry.stream->send_batched(std::string_view(bytes_).substr(entry.from, entry.size));
   }
   entries_.clear();
   bytes_.clear();
 }
 
 void SendBatch::flush(Stream& stream) {
+  stream.soon_ = false;
   for (Entry& entry : entries_) {
     if (entry.stream == &stream) std::exchange(entry.stream, nullptr)->send_batched(std::string_view(bytes_).substr(entry.from, entry.size));
   }

@@ -43,7 +43,11 @@ void Stream::on_event(int, short what, void* self) {
   if ((what & EV_CLOSED) != 0) stream->peer_closed_ = true;
   if ((what & (EV_READ | EV_CLOSED)) != 0) stream->readable_ = true;
   if ((what & EV_WRITE) != 0) stream->writable_ = true;
-  if (stream->writable_ && stream->more_ != nullptr && !stream->more_->held.empty()) stream->send_held();
+  if (stream->writable_ && stream->more_ != nullptr && !stream->more_->held.empty()) {
+    // Who waits for room counts its patience from the last byte that moved.
+    const bool moved = stream->send_held();
+    if (moved && !stream->writable_) stream->touched_ = true;
+  }
   if (TlsSession* const tls = stream->tls(); tls != nullptr && stream->writable_ && tls->held()) tls->flush();
   if (!stream->behind_) return stream->wake();
   if (!std::exchange(stream->queued_, true)) stream->loop_.wake_behind(*stream);
@@ -53,7 +57,7 @@ void Stream::wake() {
   bool destroyed = false;
   bool* const outer = std::exchange(destroyed_, &destroyed);
   if (readable_ && reader_.waiter) reader_.wake(Ready::yes);
-  if (!destroyed && writable_ && more_ != nullptr && more_->writer.waiter) more_->writer.wake(Ready::yes);
+  if (!destroyed && (std::exchange(touched_, false) || writable_) && more_ != nullptr && more_->writer.waiter) more_->writer.wake(Ready::yes);
   if (!destroyed) {
     destroyed_ = outer;
   } else if (outer != nullptr) {
@@ -109,20 +113,20 @@ Io Stream::receive(const iovec* pieces, int count, std::size_t room_bytes) {
 
 Io Stream::writev(const iovec* pieces, int count, std::size_t total_bytes) {
   if (soon_) loop_.sends().flush(*this);
+  if (lost_) return {Io::Status::error, 0, ECONNRESET};
   if (!writable_) return {Io::Status::again, 0, 0};
   TlsSession* const session = tls();
   return session == nullptr ? send(pieces, count, total_bytes) : session->writev(pieces, count);
 }
 
 Io Stream::write_soon(const iovec* pieces, int count, std::size_t total_bytes) {
-  if (!writable_ || total_bytes > SendBatch::kPieceBytes || is_tls()) return writev(pieces, count, total_bytes);
+  if (!writable_ || lost_ || total_bytes > SendBatch::kPieceBytes || is_tls()) return writev(pieces, count, total_bytes);
   loop_.sends_of_turn().add(*this, pieces, count, total_bytes);
   soon_ = true;
   return {Io::Status::ok, total_bytes, 0};
 }
 
 void Stream::send_batched(std::string_view bytes) {
-  soon_ = false;
   if (writable_) {
     const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
     const Io io = send(&piece, 1, bytes.size());
@@ -137,10 +141,10 @@ void Stream::send_batched(std::string_view bytes) {
   if (!bytes.empty()) more().held.append(bytes);
 }
 
-void Stream::send_held() {
-  std::string held = std::move(more_->held);
-  more_->held.clear();
+bool Stream::send_held() {
+  const std::string held = std::exchange(more_->held, {});
   send_batched(held);
+  return more_->held.size() < held.size();
 }
 
 bool Stream::holds_unsent() {

@@ -53,9 +53,11 @@ class Stream {
   Io readv(const iovec* pieces, int count, std::size_t room_bytes);
   Io writev(const iovec* pieces, int count, std::size_t total_bytes);   // total_bytes: their sum
   // Goes out together with what other connections say in this turn of the loop, and counts as sent. What the socket did not take is kept
-  // here and sent first, until when writable() waits. A failure to send is found by the next read. Longer things go at once, as do TLS's.
+  // here and sent first, until when writable() waits. A failure to send is found by the next read or write. Longer things go at once, as
+  // do TLS's.
   Io write_soon(const iovec* pieces, int count, std::size_t total_bytes);
   bool holds_unsent();             // something of what write_soon() took, after a try to send it
+  bool lost() const { return lost_; }      // what counted as sent could not be
   Io peek(std::span<char> into);   // reads and leaves it there
   // Nothing to read, and no end of it, as far as the kernel knows: may this idle connection be used?
   bool quiet();
@@ -116,7 +118,7 @@ class Stream {
     wake();
   }
   void send_batched(std::string_view bytes);
-  void send_held();
+  bool send_held();                // false: nothing has moved
   TlsSession* tls() const;         // null: plain
   Io receive(const iovec* pieces, int count, std::size_t room_bytes);   // from the socket
   Io send(const iovec* pieces, int count, std::size_t total_bytes);     // to it
@@ -129,6 +131,7 @@ class Stream {
   bool readable_ = false, writable_ = true, peer_closed_ = false;
   bool behind_ = false, queued_ = false;
   bool soon_ = false;              // the loop's batch has bytes of this stream
+  bool touched_ = false;           // some of what is held has gone, not all
   bool lost_ = false;              // bytes that counted as sent could not be
   bool short_read_ = false;        // the socket was empty by the last read's size, not by EAGAIN
   bool* destroyed_ = nullptr;      // set while on_event is on the stack
@@ -149,7 +152,8 @@ class Stream {
       side_.waiter = waiter;
       side_.arm(deadline_);
     }
-    Ready await_resume() const noexcept { return side_.result; }
+    // The time may run out while the stream waits behind others to wake us: what it has for us counts.
+    Ready await_resume() const noexcept { return side_.result == Ready::timeout && flag_ ? Ready::yes : side_.result; }
 
    private:
     Side& side_;

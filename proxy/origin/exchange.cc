@@ -68,6 +68,8 @@ net::Task<HeadResult> Exchange::Impl::request(const OriginRequest& request) {
   const bool has_body = request_framing_ != http::Framing::none;
   timings_.started = now();
   write_head(request);
+  co_await net::step_back(pool_.loop());             // hits first
+  if (abandoned_) co_return failure(FailureKind::cancelled, "given up");
 
   std::optional<Failure> earlier;                    // why we are here again
   for (;;) {

@@ -82,7 +82,6 @@ net::Detached ClientConnection::run(ClientConnection* self) {
       const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().coarse_now()));
       next = self->woken(ready);
     } else {
-      if (self->request_ != nullptr) co_await net::step_back(self->worker_.loop());
       co_await self->busy();
       next = self->next_turn();
     }
@@ -293,6 +292,7 @@ net::Task<bool> ClientConnection::drain() {
   const Millis patience = head_limits_of_->config->limits.send_timeout;
   while (!broken_ && (!pending_->empty() || stream_.holds_unsent())) {
     if (push() && !stream_.holds_unsent()) break;
+    broken_ = broken_ || stream_.lost();
     if (broken_) break;
     const net::Ready ready = co_await stream_.writable(worker_.loop().now() + patience);
     if (ready == net::Ready::timeout) worker_.metrics().timeouts.add();
@@ -301,6 +301,7 @@ net::Task<bool> ClientConnection::drain() {
       broken_ = true;
     }
   }
+  broken_ = broken_ || stream_.lost();
   if (broken_) worker_.metrics().clients_gone.add();
   co_return !broken_;
 }
@@ -413,7 +414,7 @@ net::Task<void> ClientConnection::speak_http2() {
 
 // A close with unread bytes sends RST, which may take the answer away from the client: read on for a moment.
 net::Task<void> ClientConnection::linger() {
-  if (stream_.holds_unsent()) {
+  while (stream_.holds_unsent()) {
     const net::Ready ready = co_await stream_.writable(worker_.loop().now() + head_limits_of_->config->limits.send_timeout);
     if (ready != net::Ready::yes) co_return;
   }

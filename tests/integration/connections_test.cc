@@ -1,6 +1,10 @@
 // HTTP/1.1 connections with clients (RFC 9112): order, reuse, versions, bodies, interim answers, tunnels.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "support/cache_status.h"
 #include "support/origin.h"
 #include "support/proxy.h"
@@ -410,6 +414,27 @@ TEST_CASE("a client that goes away in the middle of everything leaves the proxy 
     half_answer.reset();
     CHECK(proxy.get("/a").body == "x");
   }
+  await_condition("closed connections", [&] { return proxy.metric("connections_open") <= 1; });
+}
+
+TEST_CASE("a client that leaves an answer of small pieces that never ends takes the origin's connection with it") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  std::atomic<bool> ended{false};      // nobody cut it
+  origin.on("GET", "/events").head(200, {{"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"transfer-encoding", "chunked"}})
+      .run([&ended](Exchange& exchange) {
+        for (int i = 0; i < 3000 && exchange.wire.socket().send_all("5\r\ntick\n\r\n"); ++i) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(10));     // the shape of the input, not a wait for anything
+          ended = i == 2999;
+        }
+        exchange.keep_connection = false;
+      });
+  Client client = proxy.client();
+  client.send_request("GET", "/events");
+  client.read_bytes(100);
+  client.reset();
+  await_condition("the origin's connection cut", [&] { return origin.open_connections() == 0; });
+  CHECK_FALSE(ended);
   await_condition("closed connections", [&] { return proxy.metric("connections_open") <= 1; });
 }
 

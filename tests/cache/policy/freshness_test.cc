@@ -248,5 +248,17 @@ TEST_CASE("neither lifetime nor validator: not stored (RFC 9111 §3)") {
   CHECK_FALSE(judged(404, "ETag: \"v\"\nCache-Control: max-age=0").ok());   // a condition is never met by an error
 }
 
+TEST_CASE("times of a stored response lie in 4 bytes, held at the ends of what these can say") {
+  const auto kept = [](std::int64_t seconds) { return WallSeconds(ShortSeconds(WallSeconds(Seconds(seconds)))).time_since_epoch().count(); };
+  CHECK(kept(0) == 0);
+  CHECK(kept(1'445'412'480) == 1'445'412'480);
+  CHECK(kept(4'294'967'295) == 4'294'967'295);      // 2106-02-07
+  CHECK(kept(253'402'300'799) == 4'294'967'295);    // a Date of the year 9999
+  CHECK(kept(-1) == 0);                             // before 1970
+  StoredFacts facts;
+  facts.response_time = WallSeconds(Seconds(4'294'967'000));
+  CHECK(facts.age(WallSeconds(Seconds(4'294'967'400))) == 400);
+}
+
 }  // namespace
 }  // namespace davenport::policy::test
