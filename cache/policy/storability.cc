@@ -218,9 +218,10 @@ StoredFacts facts_of(const http::ResponseHead& response, int status, const Direc
                      const config::CacheRules& rules) {
   StoredFacts facts;
   facts.status = static_cast<std::uint16_t>(status);
-  facts.date = date_of(response.fields, times);
+  const WallSeconds date = date_of(response.fields, times);     // as it was said; facts hold no other century
+  facts.date = date;
   facts.response_time = times.response_time;
-  facts.initial_age = initial_age(response.fields, facts.date, times);
+  facts.initial_age = initial_age(response.fields, date, times);
   facts.must_revalidate = says.must_revalidate || says.proxy_revalidate ||
                           (says.s_maxage.has_value() && !rules.s_maxage_allows_stale);
   facts.no_cache = says.no_cache;
@@ -228,7 +229,7 @@ StoredFacts facts_of(const http::ResponseHead& response, int status, const Direc
   facts.targeted = says.targeted;
   facts.shared_with_authorization = says.explicitly_shared() || says.must_revalidate;
   facts.has_validator = has_own_validator(response.fields);
-  set_lifetime(facts, says, explicit_lifetime(says, response.fields, facts.date, times), response.fields, times, rules);
+  set_lifetime(facts, says, explicit_lifetime(says, response.fields, date, times), response.fields, times, rules);
   set_stale_windows(facts, says, rules);
   return facts;
 }
@@ -303,7 +304,7 @@ StoreVerdict judge_updated(const http::RequestHead& request, const http::Respons
   if (!verdict.ok()) {         // for the client who gets it: it was validated just now (§4.2.3)
     verdict.facts.date = date_of(merged.fields, times);
     verdict.facts.response_time = times.response_time;
-    verdict.facts.initial_age = initial_age(merged.fields, verdict.facts.date, times);
+    verdict.facts.initial_age = initial_age(merged.fields, date_of(merged.fields, times), times);
   }
   if (refused_for_asker(verdict.storing)) return verdict;
   const bool says_nothing = std::none_of(update.begin(), update.end(),
@@ -319,7 +320,7 @@ StoreVerdict judge_updated(const http::RequestHead& request, const http::Respons
   StoredFacts facts = old;
   facts.date = date_of(merged.fields, times);
   facts.response_time = times.response_time;
-  facts.initial_age = initial_age(merged.fields, facts.date, times);
+  facts.initial_age = initial_age(merged.fields, date_of(merged.fields, times), times);
   facts.has_validator = has_own_validator(merged.fields);
   if (facts.forced) facts.lifetime = saturated(std::int64_t{old.lifetime} - old.initial_age + facts.initial_age);
   verdict.facts = facts;

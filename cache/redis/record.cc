@@ -107,8 +107,8 @@ bool read_facts(Reader& in, policy::StoredFacts& facts) {
   facts.sie_stated = (flags & kSieStated) != 0;
   facts.targeted = (flags & kTargeted) != 0;
   facts.relabelled = (flags & kRelabelled) != 0;
-  // Times that no clock of ours says.
-  constexpr std::int64_t kFarthest = std::int64_t{1} << 40;
+  // Times that write_facts() never says.
+  constexpr std::int64_t kFarthest = std::int64_t{1} << 32;
   const auto sane = [](WallSeconds time) { return time.time_since_epoch().count() >= 0 && time.time_since_epoch().count() < kFarthest; };
   return sane(date) && sane(response_time) && (flags & ~kAllFlags) == 0;
 }

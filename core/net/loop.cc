@@ -156,7 +156,10 @@ void Loop::run_behind() {
     if (behind_until_ >= end && !stopping_) break;
   }
   behind_.erase(behind_.begin(), behind_.begin() + static_cast<std::ptrdiff_t>(next));
-  if (behind_.empty()) return;
+  if (behind_.empty()) {
+    behind_until_ = SteadyTime::max();             // what comes next has not waited
+    return;
+  }
   share_used_ = true;                              // until the sockets were looked at
   look_again();
 }

@@ -91,7 +91,7 @@ class Loop {
     std::coroutine_handle<> waiter;
   };
   std::vector<Behind> behind_;                     // the loop's thread alone; neither: it has gone
-  SteadyTime behind_until_{};                      // when they last had their share
+  SteadyTime behind_until_ = SteadyTime::max();    // when those that wait last had their share
   bool share_used_ = false;
   SendBatch sends_;
   bool ends_ = false;                              // on_deferred() comes at the end of this turn

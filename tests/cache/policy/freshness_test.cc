@@ -17,6 +17,7 @@ TEST_CASE("the freshness lifetime is the first match of s-maxage, max-age, Expir
            Row{"Cache-Control: s-maxage=10, max-age=60", 10, "§5.2.2.10: in any order"},
            Row{"Cache-Control: s-maxage=0, max-age=60", 0, "§5.2.2.10: also where it is shorter"},
            Row{"Cache-Control: max-age=60\nCache-Control: s-maxage=10", 10, "RFC 9110 §5.3: several lines are one list"},
+           Row{"Expires: Wed, 01 Jan 2200 00:01:00 GMT\nDate: Wed, 01 Jan 2200 00:00:00 GMT", 60, "§4.2.1: by a clock of another century"},
            Row{"Cache-Control: max-age=60\nExpires: {300}\nDate: {0}", 60, "§5.3: Expires is ignored beside max-age"},
            Row{"Cache-Control: s-maxage=60\nExpires: {300}\nDate: {0}", 60, "§5.3: and beside s-maxage"},
            Row{"Cache-Control: max-age=0\nExpires: {300}\nDate: {0}", 0, "§5.3: max-age=0 beats a future Expires"},

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/net/mac.h"
+
 namespace davenport::redis {
 namespace {
 
@@ -118,6 +120,23 @@ TEST_CASE("a record of another key, without the HMAC or with another one is none
     REQUIRE_FALSE(read);
     CHECK(read.error() == row.damage);
   }
+}
+
+TEST_CASE("a time that facts cannot hold makes no record, since it would come back as another") {
+  const std::string_view mac_key = "a key of the fleet";
+  std::string value = sealed(sample(), mac_key);
+  constexpr std::size_t kMacBytes = sizeof(net::Mac);
+  const std::int64_t date = 1'700'000'000;
+  const std::size_t at = value.find(std::string_view(reinterpret_cast<const char*>(&date), sizeof date));
+  REQUIRE(at != std::string::npos);
+  const auto with_fifth_byte = [&](char byte) {
+    std::string changed = value.substr(0, value.size() - kMacBytes);
+    changed[at + 4] = byte;
+    const net::Mac mac = net::hmac_sha256(mac_key, changed);
+    return changed.append(reinterpret_cast<const char*>(mac.data()), mac.size());
+  };
+  CHECK(decode(with_fifth_byte(0), kKey, mac_key));
+  CHECK_FALSE(decode(with_fifth_byte(1), kKey, mac_key));      // 2^32 seconds and more: after 2106
 }
 
 TEST_CASE("a head may leave its status line to its status, and nothing else") {

@@ -150,6 +150,7 @@ TEST_CASE("work that deferred work defers is done although bytes wait for the sa
   spawn(too_late(loop));
   loop.run();
   CHECK(done);
+  loop.cancel_waiters();
 }
 
 TEST_CASE("what is written soon keeps its place: before what is written at once, before an end, and before the stream goes") {
@@ -336,7 +337,7 @@ TEST_CASE("between those that stepped back the loop looks at its sockets again, 
   const std::size_t said = order.find('!'), answered = order.find('q');
   REQUIRE(said != std::string::npos);
   REQUIRE(answered != std::string::npos);
-  CHECK(answered - said <= 2);         // one of 1 ms may come between, never all that wait
+  CHECK(answered - said <= 3);         // a share may last 2 ms, never as long as all that wait
   for (Pair& pair : slow) pair.b.reset();
   quick.b.reset();
   stop_after(loop, 50ms);
