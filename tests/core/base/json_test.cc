@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
+#include <ctime>
 
 using namespace davenport;
 
@@ -66,11 +66,11 @@ TEST_CASE("what is no JSON is refused, with the place and what was expected") {
 TEST_CASE("an object of many names costs as much for each as one of few") {
   std::string text = "{";
   for (int i = 0; i < 100'000; ++i) text.append(i == 0 ? "" : ",").append("\"k" + std::to_string(i) + "\":1");
-  const auto begun = std::chrono::steady_clock::now();
+  const std::clock_t begun = std::clock();
   const Result<JsonValue> value = parse_json(text + "}");
   REQUIRE(value.has_value());
   CHECK(value->object()->size() == 100'000);
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(3));      // 12 s where each was compared with all before it
+  CHECK((std::clock() - begun) / CLOCKS_PER_SEC < 6);      // of processor time: 0.1 s, and 12 where each was compared with all before it
 }
 
 TEST_CASE("a nest deeper than the limit is refused, and one at the limit is read") {
