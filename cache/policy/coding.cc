@@ -15,15 +15,11 @@ using http::FieldId;
 
 constexpr std::array<std::string_view, kCodingCount> kNames{"identity", "gzip", "br", "zstd"};
 
-// Fields that speak of the bytes as they were before.
-bool is_digest(std::string_view name) {
-  for (const std::string_view digest : {"content-md5", "digest", "content-digest", "repr-digest"}) {
-    if (iequals(name, digest)) return true;
-  }
-  return false;
-}
-
 }  // namespace
+
+bool is_content_digest(std::string_view name) { return iequals(name, "content-digest") || iequals(name, "content-md5"); }
+
+bool is_digest(std::string_view name) { return is_content_digest(name) || iequals(name, "digest") || iequals(name, "repr-digest"); }
 
 std::string media_type(std::string_view value) { return lower(trim_ows(value.substr(0, value.find(';')))); }
 

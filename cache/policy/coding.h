@@ -85,6 +85,11 @@ std::string form_head(std::string_view source_head, Coding to, std::uint64_t bod
 // The same of fields, without Content-Length: for a body whose length is not known yet.
 void make_form_fields(http::Fields& fields, Coding to);
 
+// Fields that speak of the bytes as the origin sent them (RFC 9530), which are others where they were coded here; content digests
+// speak of a message's bytes, so that they are no part's (§2 there; Content-MD5: RFC 1864).
+bool is_digest(std::string_view name);
+bool is_content_digest(std::string_view name);
+
 // The tag of a form; "" where `etag` is no entity tag.
 std::string form_etag(std::string_view etag, Coding coding, bool strong);
 // The opaque part, with its quotes, of the tag that a form's was made of: `"abc~gzip"` → `abc`, without them. What is no form's

@@ -31,6 +31,17 @@ std::optional<std::string_view> find_cookie(const http::Fields& fields, std::str
   return std::nullopt;
 }
 
+bool has_pass_cookie(const http::Fields& fields, const config::CacheRules& rules) {
+  if (rules.pass_cookies.empty() || !fields.has(http::FieldId::cookie)) return false;
+  CookieReader cookies(fields);
+  while (const auto cookie = cookies.next()) {
+    for (const std::string& pattern : rules.pass_cookies) {
+      if (config::matches_pattern(pattern, cookie->name)) return true;
+    }
+  }
+  return false;
+}
+
 void append_key_cookies(std::string& out, const http::Fields& request, const config::CacheRules& rules) {
   const std::size_t start = out.size();
   for (const std::string& name : rules.key_cookies) {

@@ -27,6 +27,9 @@ class CookieReader {
 // The first cookie of that name, which is case-sensitive.
 std::optional<std::string_view> find_cookie(const http::Fields& fields, std::string_view name);
 
+// One that the route's pass_cookies names: nothing of such a request is stored.
+bool has_pass_cookie(const http::Fields& fields, const config::CacheRules& rules);
+
 // With the route's ignore_other_cookies: the Cookie that an origin gets when it is asked for an answer to store, "a=1; b=2"; empty
 // where the request has none of key_cookies.
 void append_key_cookies(std::string& out, const http::Fields& request, const config::CacheRules& rules);

@@ -119,20 +119,15 @@ std::optional<Reason> must_pass(const http::RequestHead& request, const config::
       !(request.framing == http::Framing::length && request.content_length == 0)) {
     return Reason::method;
   }
-  if (!rules.pass_cookies.empty() && request.fields.has(FieldId::cookie)) {
-    CookieReader cookies(request.fields);
-    while (const auto cookie = cookies.next()) {
-      for (const std::string& pattern : rules.pass_cookies) {
-        if (config::matches_pattern(pattern, cookie->name)) return Reason::pass_cookie;
-      }
-    }
-  }
-  return std::nullopt;
+  return has_pass_cookie(request.fields, rules) ? std::optional{Reason::pass_cookie} : std::nullopt;
 }
 
 Decision decide(const Ask& ask, const StoredFacts* stored, PurgeState purge, bool other_variants,
                 const config::CacheRules&, WallSeconds now) {
-  if (stored == nullptr) return ask_origin(ask, Action::fetch, other_variants ? Reason::vary_miss : Reason::uri_miss);
+  if (stored == nullptr) {
+    if (ask.only_if_cached) return {Action::refuse, Reason::only_if_cached};
+    return {Action::fetch, other_variants ? Reason::vary_miss : Reason::uri_miss};     // whatever the client said, nothing could be selected (RFC 9211 §2.2)
+  }
   if (purge == PurgeState::hard) return ask_origin(ask, Action::fetch, Reason::purged);
   if (purge == PurgeState::validate) return ask_origin(ask, Action::validate, Reason::purge_unknown);
   if (ask.authorization && !stored->shared_with_authorization) {

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "cache/policy/coding.h"
+#include "cache/policy/cookies.h"
 #include "cache/policy/directives.h"
 #include "cache/policy/header_rules.h"
 #include "cache/policy/range.h"
@@ -334,6 +335,7 @@ StoreVerdict judge_post(const http::RequestHead& request, std::string_view schem
   StoreVerdict refused;
   refused.storing = Storing::method;
   if (request.method != http::Method::post || (response.status != 200 && response.status != 203)) return refused;
+  if (has_pass_cookie(request.fields, rules)) return refused;
   if (response.fields.count(FieldId::content_location) != 1) return refused;
   const auto located = resolve_against(request, scheme, response.fields.get(FieldId::content_location));
   if (!located || !same_uri(*located, target_uri(request, scheme))) return refused;

@@ -194,7 +194,7 @@ bool says_nothing_of_stored(int status) {
 }
 
 HeadVerdict compare_head(const http::ResponseHead& head, const http::Fields& stored, std::uint64_t stored_bytes) {
-  if (head.status != 200) return says_nothing_of_stored(head.status) ? HeadVerdict::says_nothing : HeadVerdict::invalidates;
+  if (head.status != 200) return head.status == 206 || says_nothing_of_stored(head.status) ? HeadVerdict::says_nothing : HeadVerdict::invalidates;
   if (head.fields.has(FieldId::etag)) {
     const auto theirs = http::parse_entity_tag(head.fields.get(FieldId::etag));
     const auto ours = http::parse_entity_tag(stored.get(FieldId::etag));

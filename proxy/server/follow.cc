@@ -48,10 +48,11 @@ bool suits(Worker& worker, const Request& request, const FlightView& view, Fligh
 }
 
 // May a follower have what another request brought? Only what would be served to it from the store: fresh, and not to be validated at
-// each use, for then it may be one visitor's own (RFC 9111 §4, §5.2.2.4). What the client asks of freshness is no question: nothing
-// is newer than a fetch that was under way when it asked.
+// each use, for then it may be one visitor's own (RFC 9111 §4, §5.2.2.4). What the client asks of freshness is no question where the origin
+// answered after it had asked: nothing is newer.
 bool may_share(const Request& request, const policy::StoredFacts& facts) {
   policy::Ask ask;
+  if (facts.response_time < request.now.wall_seconds()) ask = request.ask;
   ask.authorization = request.ask.authorization;
   ask.partial_suffices = true;                    // suits() has looked
   const Action action = policy::decide(ask, &facts, policy::PurgeState::valid, false, request.rules(), read_wall_seconds()).action;
@@ -198,14 +199,17 @@ bool waits_to_unpack(Worker& worker, const Request& request, const FlightView& v
 }
 
 // A 304 can be told from the head alone, while the body is still arriving.
-bool not_modified_already(Client& client, const Request& request, const FlightView& view, Account& account) {
+bool not_modified_already(Client& client, const Request& request, const FlightView& view, bool leader, Account& account) {
   if (view.head->status < 200 || view.head->status > 299) return false;
   if (policy::evaluate(request.head, view.head->fields, view.head->verdict.facts, read_wall_seconds()) != policy::Precondition::not_modified) return false;
   std::string& text = client.output().begin_text();
   const std::size_t from = text.size();
   append_304(text, request.head, view.head->fields);
+  const WallSeconds now = read_wall_seconds();
+  const policy::StoredFacts& facts = view.head->verdict.facts;
+  http::append_field(text, "Age", static_cast<std::uint64_t>(std::max<std::int64_t>(0, facts.age(now))));     // RFC 9111 §4
   append_forwarded_status(text, request.snapshot->config->cache.name,
-                          {account.reason, account.storing, view.head->origin_status, account.storing == policy::Storing::stored, false, false, 0});
+                          {account.reason, account.storing, view.head->origin_status, account.storing == policy::Storing::stored, !leader, true, facts.ttl(now)});
   text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
   client.output().end_text(from);
   account.status = 304;
@@ -284,9 +288,16 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
       std::string scratch;
       const bool part_misses = stored->facts().partial && !part_suffices(request.head, *stored);
       if (!leader && (part_misses || !policy::selector_matches(stored->selector(), request.head.fields, rules, scratch))) co_return Followed::unsuited;
+      // What the one who leads may have, by what it says, is nobody else's right (RFC 9111 §5.2.1, RFC 5861 §4).
+      const policy::OriginTrouble trouble = view.origin_status != 0 ? policy::OriginTrouble::error_status : policy::OriginTrouble::unreachable;
+      if (!leader && !policy::stale_instead(request.ask, stored->facts(), request.purge, trouble, rules, read_wall_seconds())) co_return Followed::released;
       request.stored = stored;
       HitLabel label;
       label.reason = view.stale_reason;
+      label.forwarded = view.origin_status != 0;        // it was asked, and answered (RFC 9211 §2.2)
+      label.origin_status = view.origin_status;
+      label.stored = false;
+      label.collapsed = !leader;
       co_await answer_from_store(client, request, label, account);
       co_return Followed::answered;
     }
@@ -311,7 +322,7 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
         co_await answer_from_store(client, request, label, account);
         co_return Followed::answered;
       }
-      if (not_modified_already(client, request, view, account)) co_return Followed::answered;
+      if (not_modified_already(client, request, view, leader, account)) co_return Followed::answered;
       co_await stream(client, request, seat, view, leader, private_lines, account);
       co_return Followed::answered;
     }

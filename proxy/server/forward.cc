@@ -144,6 +144,36 @@ void append_origin_target(const http::RequestHead& head, std::string& out) {
   if (head.has_query) out.append("?").append(head.query);
 }
 
+std::string store_target(const Request& request) {
+  std::string target = request.head.path.empty() ? "/" : std::string(request.head.path);
+  if (!policy::has_query_rules(request.rules())) {
+    if (request.head.has_query) target.append("?").append(request.head.query);
+    return target;
+  }
+  const std::size_t query = request.key.resource.find('?');
+  if (query != std::string_view::npos) target.append(request.key.resource.substr(query));
+  return target;
+}
+
+bool asked_as_for_store(const Request& request, const http::Fields& asked, std::string_view target, const http::ResponseHead& answer) {
+  if (target != store_target(request)) return false;
+  // Those two are asked for normalised: another spelling matters where the answer was chosen by it.
+  std::string scratch;
+  const std::string_view vary = answer.fields.combined(FieldId::vary, scratch);
+  std::uint64_t aside = kNotForStoring;
+  if (answer.fields.has(FieldId::content_encoding) || http::list_contains(vary, "accept-encoding")) aside &= ~http::field_bit(FieldId::accept_encoding);
+  if (answer.fields.has(FieldId::content_language) || http::list_contains(vary, "accept-language")) aside &= ~http::field_bit(FieldId::accept_language);
+  http::Fields fetch;
+  make_origin_fields(request, request.peer, Purpose::store, fetch);
+  const auto counts = [aside](const http::Field& field) { return !in(aside, field); };
+  if (std::count_if(asked.begin(), asked.end(), counts) != std::count_if(fetch.begin(), fetch.end(), counts)) return false;
+  return std::all_of(asked.begin(), asked.end(), [&](const http::Field& field) {
+    return !counts(field) || std::any_of(fetch.begin(), fetch.end(), [&](const http::Field& other) {
+      return iequals(field.name, other.name) && field.value == other.value;
+    });
+  });
+}
+
 void make_origin_fields(const Request& request, const Peer& peer, Purpose purpose, http::Fields& out) {
   const http::RequestHead& head = request.head;
   const config::Config& config = *request.snapshot->config;

@@ -30,6 +30,13 @@ enum class Purpose : std::uint8_t {
 void make_origin_fields(const Request& request, const Peer& peer, Purpose purpose, http::Fields& out);
 // The target in origin-form (or "*"), appended.
 void append_origin_target(const http::RequestHead& head, std::string& out);
+// The target of a fetch for the cache: the client's own spelling, as an application may compare it with its own; but what is no part of
+// the key, a parameter that the route drops, say, must have no part in an answer that everybody gets.
+std::string store_target(const Request& request);
+
+// Was a request that passed (`asked`, `target`) what a fetch for the cache would have been, but for conditions and ranges? Else `answer` is
+// to a question that no GET from here asks, and says nothing of what is stored (RFC 9111 §4.1).
+bool asked_as_for_store(const Request& request, const http::Fields& asked, std::string_view target, const http::ResponseHead& answer);
 
 // What the header rules are applied to: an answer to this request, with a status and a Content-Type.
 policy::RuleSubject rule_subject(const Request& request, int status, std::string_view type);

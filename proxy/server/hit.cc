@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/range.h"
 #include "cache/policy/validate.h"
 #include "core/base/text.h"
@@ -44,7 +45,7 @@ struct Tail {
   std::int64_t age, ttl;
 
   std::string_view what() const {
-    if (label.forwarded) return label.revalidated ? "revalidated" : "miss";
+    if (label.forwarded && label.reason != policy::Reason::stale_if_error) return label.revalidated ? "revalidated" : "miss";
     return ttl > 0 ? "hit" : "stale";
   }
 
@@ -65,11 +66,12 @@ struct Tail {
 };
 
 
-// All stored fields but those that speak of the whole body's length.
+// All stored fields but those that speak of the whole body's bytes.
 void append_part_fields(std::string& text, const http::Fields& fields, bool keep_type) {
   for (const http::Field& field : fields) {
     if (field.id == FieldId::content_length || field.id == FieldId::content_range) continue;
     if (!keep_type && field.id == FieldId::content_type) continue;
+    if (field.id == FieldId::other && policy::is_content_digest(field.name)) continue;
     http::append_field(text, field.name, field.value);
   }
 }

@@ -220,7 +220,8 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   count(worker, out.storing);
   http::Fields fields;
   for (const http::Field& field : merged) {
-    if (field.id == http::FieldId::content_length) continue;
+    if (field.id == http::FieldId::content_length || field.id == http::FieldId::trailer) continue;      // of the message that came, not of what is stored
+    if (field.id == http::FieldId::age) continue;                                                       // made anew at each use (RFC 9111 §4.2.3)
     if (!kept || policy::is_kept_field(field, verdict, request.rules(), head)) {
       fields.add(field.id, field.name, field.value);
     } else {
@@ -258,7 +259,8 @@ Refreshed refresh(Worker& worker, const Request& request, const policy::KeyParts
   if (!kept) {
     out.response = memory.with_head(old, draft);
     if (!out.response) out.response = old;
-    if (forbidden || !policy::refused_for_asker(verdict.storing)) end_stored(worker, *old);
+    const bool of_asker = policy::refused_for_asker(verdict.storing) || request.decision.reason == policy::Reason::authorization;
+    if (forbidden || !of_asker) end_stored(worker, *old);
     return out;
   }
   const std::vector<store::StoredPtr> forms = draft.codable ? memory.forms(*old) : std::vector<store::StoredPtr>{};

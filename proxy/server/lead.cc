@@ -134,19 +134,6 @@ void remember_uncacheable(Worker& worker, const Request& request, const Flight& 
   static_cast<void>(worker.shared().store.commit(nullptr, draft, worker.shared().purge_log, request.rules().max_variants));
 }
 
-// The client's own spelling of the target, as an application may compare it with its own; but what is no part of the key, a
-// parameter that the route drops, say, must have no part in an answer that everybody gets.
-std::string target_of(const Request& request) {
-  std::string target = request.head.path.empty() ? "/" : std::string(request.head.path);
-  if (!policy::has_query_rules(request.rules())) {
-    if (request.head.has_query) target.append("?").append(request.head.query);
-    return target;
-  }
-  const std::size_t query = request.key.resource.find('?');
-  if (query != std::string_view::npos) target.append(request.key.resource.substr(query));
-  return target;
-}
-
 // No host holds a slash, and every path begins with one.
 bool spelled_as_keyed(std::string_view target, const policy::KeyParts& key) { return key.resource.substr(key.resource.find('/')) == target; }
 
@@ -207,13 +194,13 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
   observe::WorkerMetrics& metrics = worker.metrics();
   const config::CacheRules& rules = request.rules();
   metrics.flights.add();
-  if (worker.tier() != nullptr && may_be_shared(request.decision.reason)) {
+  if (worker.tier() != nullptr && may_be_shared(request.decision.reason) && !request.ask.no_store) {
     const bool answered = co_await answered_by_tier(worker, request, *flight, true);
     if (answered) co_return std::move(led);
   }
 
   http::Fields fields;
-  const std::string target = target_of(request);
+  const std::string target = store_target(request);
   origin::OriginRequest ask;
   ask.method_name = "GET";                    // a HEAD too, for what it brings can be stored (`convert_head`)
   ask.method = http::Method::get;
@@ -327,11 +314,14 @@ net::Task<Led> lead(Worker& worker, Request& request, FlightPtr flight, Client* 
     const bool part = verdict.storing == policy::Storing::partial;
     const bool of_another = part || verdict.storing == policy::Storing::spelling;
     const bool speaks_of_it = !policy::says_nothing_of_stored(response.status);
-    const bool ends_stored = speaks_of_it && !of_another && !policy::refused_for_asker(verdict.storing);
+    const bool of_asker = policy::refused_for_asker(verdict.storing) || request.decision.reason == policy::Reason::authorization;   // others have what is stored
+    const bool ends_stored = speaks_of_it && !of_another && !of_asker;
     if (request.stored && (ends_stored || request.purge == policy::PurgeState::hard)) end_stored(worker, *request.stored);
     // A marker takes the place of what lies under the same selector: an error leaves that alone.
     const bool replaces = request.stored && request.purge != policy::PurgeState::hard;
-    if (policy::worth_remembering(verdict.storing) && response.status < 500 && (speaks_of_it || !replaces)) remember_uncacheable(worker, request, *flight, response.fields, led.storing, times.response_time);
+    if (policy::worth_remembering(verdict.storing) && !of_asker && response.status < 500 && (speaks_of_it || !replaces)) {
+      remember_uncacheable(worker, request, *flight, response.fields, led.storing, times.response_time);
+    }
     leave(worker, *flight);
     flight->release();
     if (part) led.keeper = keep_beside(worker, request, flight, response, std::move(verdict), times.response_time);

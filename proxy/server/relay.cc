@@ -107,12 +107,13 @@ std::optional<purge::Position> invalidate(Worker& worker, const Request& request
 }
 
 // What the answer to a HEAD says of a stored GET (RFC 9111 §4.3.5).
-void compare_with_stored(Worker& worker, const Request& request, purge::Position asked_at, const http::ResponseHead& head,
-                         const policy::Times& times) {
+void compare_with_stored(Worker& worker, const Request& request, const origin::OriginRequest& asked, purge::Position asked_at,
+                         const http::ResponseHead& head, const policy::Times& times) {
   if (request.head.method != http::Method::head || !request.stored || request.stored->facts().partial) return;
   if (outdated_head(*request.snapshot, *request.route, request.stored->facts())) return;      // an update would make it seem new
   if (request.ask.authorization && !request.stored->facts().shared_with_authorization) return;   // what it says is said of another's
   if (head.status != 200 && !request.rules().trust_head) return;
+  if (!asked_as_for_store(request, *asked.fields, asked.target, head)) return;
   int status = 0;
   std::string_view reason;
   http::Fields stored;
@@ -129,13 +130,13 @@ void compare_with_stored(Worker& worker, const Request& request, purge::Position
 // The answer to a POST that says it is what a GET of the same target would get (RFC 9110 §9.3.3) is stored on its way.
 // `before`, `own`: the purge positions when the origin was asked, and of this request's own invalidation; a purge between the
 // two may have meant this answer.
-std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const http::ResponseHead& head, const policy::Times& times,
-                                  purge::Position before, std::optional<purge::Position> own) {
+std::unique_ptr<Keeper> keep_post(Worker& worker, const Request& request, const origin::OriginRequest& asked, const http::ResponseHead& head,
+                                  const policy::Times& times, purge::Position before, std::optional<purge::Position> own) {
   if (request.head.method != http::Method::post || own != before + 1) return nullptr;
   const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
   const std::optional<http::ResponseHead> obeyed = policy::as_obeyed(request.route->headers, subject, head);
   policy::StoreVerdict verdict = policy::judge_post(request.head, request.scheme, obeyed ? *obeyed : head, times, request.rules());
-  if (!verdict.ok()) return nullptr;
+  if (!verdict.ok() || !asked_as_for_store(request, *asked.fields, asked.target, head)) return nullptr;
   auto flight = std::make_shared<Flight>(request.key, kNoSlot, *own);
   return keep_beside(worker, request, std::move(flight), head, std::move(verdict), times.response_time);
 }
@@ -320,8 +321,8 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
     if ((*head)->status >= 500) worker.metrics().origin_errors.add();
     const policy::Times times{request_time, read_wall_seconds()};
     const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
-    compare_with_stored(worker, request, asked_at, **head, times);
-    const std::unique_ptr<Keeper> keeper = keep_post(worker, request, **head, times, asked_at, invalidated);
+    compare_with_stored(worker, request, ask, asked_at, **head, times);
+    const std::unique_ptr<Keeper> keeper = keep_post(worker, request, ask, **head, times, asked_at, invalidated);
     // Answered early: the rest of the body is not waited for, and is no request (RFC 9112 §9.3). The origin may even have closed
     // already, so that the pump has ended without it.
     if (body != nullptr && (body->running || !body->reader->finished())) client.close_after_this();

@@ -1,6 +1,7 @@
 #include "proxy/server/relay_answer.h"
 
 #include "cache/policy/coding.h"
+#include "cache/policy/validate.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
@@ -108,14 +109,6 @@ void append_piece(Output& out, std::string_view bytes, bool chunked) {
   if (chunked) out.text("\r\n");
 }
 
-// Digests are of the bytes that the origin sent (RFC 9530), which are others where they were coded here.
-bool is_digest(const http::Field& field) {
-  for (const std::string_view name : {"content-digest", "repr-digest", "digest", "content-md5"}) {
-    if (iequals(field.name, name)) return true;
-  }
-  return false;
-}
-
 void append_end(Client& client, const http::Fields& trailers, bool coded, bool chunked, Ending ending) {
   if (chunked) {
     std::string& last = client.output().begin_text();
@@ -123,14 +116,14 @@ void append_end(Client& client, const http::Fields& trailers, bool coded, bool c
     last.append("0\r\n");
     const http::HopByHop hop(trailers);
     for (const http::Field& field : trailers) {
-      if (!hop(field) && http::may_trail(field) && !(coded && is_digest(field))) http::append_field(last, field.name, field.value);
+      if (!hop(field) && http::may_trail(field) && !(coded && policy::is_digest(field.name))) http::append_field(last, field.name, field.value);
     }
     last.append("\r\n");
     client.output().end_text(at);
   } else if (ending == Ending::frames && !trailers.empty()) {
     http::Fields kept;
     for (const http::Field& field : trailers) {
-      if (!(coded && is_digest(field))) kept.add(field.id, field.name, field.value);
+      if (!(coded && policy::is_digest(field.name))) kept.add(field.id, field.name, field.value);
     }
     client.send_trailers(kept);
   }
@@ -147,6 +140,38 @@ net::Task<void> tunnel(Client& client, const Request& request, origin::Exchange&
 }
 
 }  // namespace
+
+bool answered_not_modified(Client& client, const Request& request, origin::Exchange& exchange, const http::ResponseHead& head, Account& account) {
+  if (request.head.method != http::Method::get || (head.status != 200 && head.status != 203)) return false;
+  if (!request.head.fields.has(http::FieldId::if_none_match) && !head.fields.has(http::FieldId::last_modified)) return false;
+  if (head.fields.has(http::FieldId::set_cookie)) return false;      // a 304 is no place for it, and it must not get lost
+  http::Fields fields;
+  std::string lines;
+  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
+  const WallSeconds now = read_wall_seconds();
+  make_client_fields(request, head, nullptr, subject, policy::Brings::answer, now, fields, lines);
+  policy::StoredFacts facts;
+  facts.status = head.status;
+  facts.date = now;
+  if (policy::evaluate(request.head, fields, facts, now) != policy::Precondition::not_modified) return false;
+  name_coded_tag(request.head.fields, fields);
+  std::string& text = client.output().begin_text();
+  const std::size_t from = text.size();
+  append_304(text, request.head, fields);
+  append_forwarded_status(text, request.snapshot->config->cache.name, {account.reason, account.storing, head.status, false, false, false, 0});
+  text.append(connection_line(request.head, client.keeps_alive())).append("\r\n");
+  client.output().end_text(from);
+  account.status = 304;
+  // A body that has come already is read away, so that its connection stays; a longer one is not worth it.
+  for (std::uint64_t read = 0; read < net::kTurnBytes;) {
+    const std::optional<Result<origin::Piece, origin::Failure>> piece = exchange.try_read_body();
+    if (!piece) break;
+    if (!*piece || (**piece).end) return true;
+    read += (**piece).bytes.size();
+  }
+  exchange.abandon();
+  return true;
+}
 
 net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
                              std::string_view private_lines, Keeper* keeper, Account& account) {

@@ -22,6 +22,10 @@ struct Watch {
   Client& client;
 };
 
+// A fetch that might have brought everybody's answer left out the client's conditions; what came is its alone, so that they are evaluated
+// here (RFC 9110 §13.2.1). True: it got a 304, and the exchange is at its end.
+bool answered_not_modified(Client& client, const Request& request, origin::Exchange& exchange, const http::ResponseHead& head, Account& account);
+
 // An answer that is not stored, unless by `keeper` (may be null) on its way.
 net::Task<void> relay_answer(Client& client, Request& request, origin::Exchange& exchange, const http::ResponseHead& head,
                              std::string_view private_lines, Keeper* keeper, Account& account);

@@ -120,7 +120,8 @@ net::Task<void> relay_led(Client& client, Request& request, const Led& led, Acco
   account.origin_server = led.server;
   account.origin_time = led.first_byte;
   account.storing = led.storing;
-  return relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
+  if (led.keeper == nullptr && led.private_lines.empty() && answered_not_modified(client, request, *led.exchange, *led.head, account)) co_return;
+  co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
 }
 
 // The origin has to be asked. `alone`: nobody else may wait for this answer, and it waits for nobody.
@@ -239,7 +240,8 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
     const Reason reason = request.decision.reason;
     // What is validated at each use is nobody's but the one's who asks: such requests don't wait for one another.
     const bool unshared = request.stored && (request.stored->facts().no_cache || request.stored->facts().lifetime == 0);
-    const bool for_itself = alone || unshared || reason == Reason::hit_for_miss || reason == Reason::request_no_store || reason == Reason::authorization;
+    const bool of_another = reason == Reason::authorization;                        // what is stored is not for this client
+    const bool for_itself = alone || unshared || of_another || reason == Reason::hit_for_miss || request.ask.no_store;
     const bool head_only = request.head.method == http::Method::head;
     // A HEAD asks as a GET only where its answer would be new to the store: beside a stored GET its own answer tells
     // whether that still holds (RFC 9111 §4.3.5), and what isn't stored needs no body.
@@ -254,7 +256,8 @@ net::Task<void> from_cache(Client& client, Request& request, Account& account) {
     // If-Match and If-Unmodified-Since are an origin's to evaluate (RFC 9110 §13.1.1, §13.1.4): they reach it.
     constexpr std::uint64_t kOfTheOrigin = http::field_bit(http::FieldId::if_match) | http::field_bit(http::FieldId::if_unmodified_since);
     const bool for_the_origin = (request.head.fields.present() & kOfTheOrigin) != 0;
-    if (for_the_origin || (for_itself && wants_more_than_whole(request.head) && !request.stored)) {
+    const bool likely_its_own = for_itself || request.ask.authorization;
+    if (for_the_origin || (likely_its_own && wants_more_than_whole(request.head) && (!request.stored || of_another))) {
       co_await relay(client, request, reason, account);     // its own conditions and ranges, asked of the origin
       co_return;
     }

@@ -333,4 +333,49 @@ TEST_CASE("visitors of a page that is validated at each use don't wait for one a
   for (const RawResponse& response : clients.join()) CHECK(response.body == "x");
 }
 
+TEST_CASE("a stale answer that one client may have is not given to who waits with it and may not (RFC 9111 §4.2.4, RFC 5861 §4)") {
+  const FieldLines kStale{{"cache-control", "max-age=10"}, {"age", "20"}, {"etag", "\"1\""}}, kStaleIfError{{"cache-control", "max-age=10, stale-if-error=600"}, {"age", "20"}};
+  struct Row { FieldLines stored, leads, follows; const char* rule; };
+  for (const Row& row : {Row{kStaleIfError, {}, {{"cache-control", "no-cache"}}, "the follower wants it validated"},
+                         Row{kStale, {{"cache-control", "stale-if-error=600"}}, {}, "the window is the leader's own"}}) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    Barrier asked{"origin was asked"}, answer{"origin may answer"};
+    origin.on("GET", "/a").reply(200, row.stored, "old");
+    origin.on("GET", "/a").reach(asked).await(answer).reply(503, {}, "broken");
+    origin.on("GET", "/a").reply(503, {}, "broken");
+    proxy.get("/a");
+    Client leader = proxy.client(), follower = proxy.client();
+    leader.send_request("GET", "/a", row.leads);
+    asked.await();
+    follower.send_request("GET", "/a", row.follows);
+    proxy.await_metric("coalesced_followers", 1);
+    answer.open();
+    CHECK(leader.read().body == "old");
+    CHECK(follower.read().status == 503);
+  }
+}
+
+TEST_CASE("who asks for a newer answer than one whose head has come already gets it (RFC 9111 §5.2.1.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Barrier rest{"the rest may come"};
+  origin.on("GET", "/a").head(200, {{"cache-control", "max-age=60"}, {"content-length", "6"}, {"etag", "\"s\""}}).raw("old").await(rest).raw("old");
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "newer");
+  Client first = proxy.client();
+  first.send_request("GET", "/a");
+  CHECK(first.read_head().status == 200);
+  // A whole second later, for Age and the rest count seconds: the 304 that it gives meanwhile says when.
+  await_condition("the head is a second old", [&] {
+    const RawResponse known = proxy.get("/a", {{"if-none-match", "\"s\""}});
+    CHECK(known.status == 304);
+    CHECK(cache_status(known).has("collapsed"));
+    return known.field("age") != "0";
+  });
+  CHECK(proxy.get("/a", {{"cache-control", "no-cache"}}).body == "newer");
+  rest.open();
+  CHECK(first.read_bytes(6) == "oldold");
+}
+
 TEST_SUITE_END();

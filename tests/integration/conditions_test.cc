@@ -191,4 +191,49 @@ TEST_CASE("If-Match reaches the origin also where what is stored needs it anyhow
   CHECK(origin.last_request("/a").fields.get("if-match") == "\"0\"");
 }
 
+TEST_CASE("conditions and ranges of who has credentials reach the origin where nothing stored is for them (RFC 9110 §13.2.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/own").reply([](const SeenRequest& request) {
+    if (request.field("if-none-match") == "\"1\"") return Reply{304, {{"etag", "\"1\""}}, ""};
+    return Reply{200, {{"cache-control", "max-age=60"}, {"etag", request.field("authorization").empty() ? "\"0\"" : "\"1\""}}, "of " + request.field("authorization")};
+  });
+  const FieldLines asks{{"authorization", "alice"}, {"if-none-match", "\"1\""}};
+  CHECK(proxy.get("/own", asks).status == 304);
+  CHECK(proxy.get("/own").body == "of ");                       // now an answer for all is stored
+  CHECK(proxy.get("/own", asks).status == 304);
+  CHECK(proxy.get("/own", {{"authorization", "alice"}}).body == "of alice");
+  CHECK(is_hit(proxy.get("/own")));
+}
+
+TEST_CASE("a condition that a fetch for all left out is evaluated on an answer that is for one (RFC 9110 §13.2.1)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  const FieldLines own{{"cache-control", "private, max-age=60"}, {"etag", "\"1\""}, {"last-modified", kModified}, {"x-page", "1"}};
+  int number = 0;
+  for (const FieldLines& asks : {FieldLines{{"if-none-match", "\"1\""}}, FieldLines{{"if-modified-since", kModified}}}) {
+    const std::string path = "/own" + std::to_string(number++);
+    origin.on("GET", path).reply(200, own, "page");
+    Client client = proxy.client();
+    const RawResponse known = client.get(path, asks);
+    CHECK(known.status == 304);
+    CHECK(known.field("etag") == "\"1\"");
+    CHECK(known.field("cache-control") == "private, max-age=60");
+    CHECK(cache_status(known).get("fwd-status") == "200");
+    CHECK(client.get(path, {{"if-none-match", "\"2\""}}).body == "page");
+  }
+  origin.on("GET", "/cookie").reply(200, FieldLines(own).add("set-cookie", "a=b"), "page");
+  CHECK(proxy.get("/cookie", {{"if-none-match", "\"1\""}}).field("set-cookie") == "a=b");      // it must not get lost
+}
+
+TEST_CASE("a part of what is stored goes without the digest of the whole's bytes (RFC 9530 §2)") {
+  Stored stored({{"content-digest", "sha-256=:AAAA:"}, {"content-md5", "AAAA"}, {"repr-digest", "sha-256=:BBBB:"}});
+  CHECK(stored.client.get("/a").fields.has("content-digest"));
+  const RawResponse part = stored.client.get("/a", {{"range", "bytes=0-1"}});
+  CHECK(part.status == 206);
+  CHECK_FALSE(part.fields.has("content-digest"));
+  CHECK_FALSE(part.fields.has("content-md5"));
+  CHECK(part.fields.has("repr-digest"));
+}
+
 TEST_SUITE_END();

@@ -317,4 +317,39 @@ TEST_CASE("deception: a path that may be read as one of a route that stores noth
   CHECK(is_hit(proxy.get("/caf%C3%A9")));
 }
 
+TEST_CASE("poisoning: a HEAD that asks otherwise than a fetch for all says nothing of what all get (RFC 9111 §4.3.5)") {
+  struct Row { const char* setting; const char* target; FieldLines fields; const char* rule; };
+  for (const Row& row : {Row{"", "/a", {{"x-original-url", "/evil"}}, "what frameworks take for the target"},
+                         Row{"drop_parameters = [\"utm_*\"]", "/a?utm_x=evil", {}, "a parameter that is no part of the key"},
+                         Row{"ignore_other_cookies = true", "/a", {{"cookie", "sid=alice"}}, "a cookie that is none"}}) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin).add("cache.defaults", row.setting));
+    origin.on("GET", "/*").reply(200, {{"cache-control", "max-age=100"}}, "clean");
+    origin.on("HEAD", "/*").reply(200, {{"cache-control", "max-age=100000"}, {"link", "<https://evil.test/x.js>"}, {"content-length", "5"}});
+    proxy.get("/a");
+    CHECK(proxy.request("HEAD", row.target, FieldLines(row.fields).add("cache-control", "no-cache")).fields.has("link"));
+    const RawResponse hit = proxy.get("/a");
+    CHECK(is_hit(hit));
+    CHECK_FALSE(hit.fields.has("link"));
+    CHECK(cache_status(hit).number("ttl") <= 100);
+  }
+}
+
+TEST_CASE("poisoning: the answer to a POST that was asked otherwise than a GET for all is nobody's else (RFC 9110 §9.3.3)") {
+  struct Row { const char* setting; FieldLines fields, answer; const char* rule; };
+  for (const Row& row : {Row{"", {{"accept-encoding", "deflate"}}, {{"vary", "Accept-Encoding"}, {"content-encoding", "deflate"}}, "a coding that no fetch accepts"},
+                         Row{"", {{"x-forwarded-prefix", "/evil"}}, {}, "what frameworks take for the target"},
+                         Row{"ignore_other_cookies = true", {{"cookie", "sid=carol"}}, {{"vary", "Cookie"}}, "a cookie that is no part of the key"},
+                         Row{"pass_cookies = [\"session\"]", {{"cookie", "session=alice"}}, {}, "a cookie that makes it pass"}}) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin).add("cache.defaults", row.setting));
+    origin.on("POST", "/p").reply(200, FieldLines{{"cache-control", "max-age=60"}, {"content-location", "/p"}}.add(row.answer), "posted");
+    origin.on("GET", "/p").reply(200, {{"cache-control", "max-age=60"}}, "got");
+    CHECK(proxy.request("POST", "/p", row.fields, "form").body == "posted");
+    CHECK(proxy.get("/p").body == "got");
+  }
+}
+
 TEST_SUITE_END();

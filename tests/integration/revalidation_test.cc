@@ -155,7 +155,9 @@ TEST_CASE("within stale-if-error the stale answer stands in for a failing origin
     const RawResponse response = proxy.get(path);
     CHECK(response.status == 200);
     CHECK(response.body == "old");
-    CHECK(is_hit(response));
+    CHECK(is_hit(response) == (status <= 0));             // where it answered, it was asked (RFC 9211 §2.1)
+    CHECK(cache_status(response).get("fwd") == (status > 0 ? "stale" : ""));
+    CHECK(cache_status(response).get("fwd-status") == (status > 0 ? std::to_string(status) : ""));
     CHECK(cache_status(response).get("detail") == "stale_if_error");
   }
 }
@@ -465,6 +467,45 @@ TEST_CASE("a 304 that no condition of ours asked for is no answer (RFC 9110 §15
   }
   origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "mended");
   CHECK(proxy.get("/a").body == "mended");
+}
+
+TEST_CASE("Age and Trailer of a 304 are its own, not the stored answer's (RFC 9111 §4.2.3)") {
+  for (const char* says : {"max-age=60", "private"}) {
+    CAPTURE(says);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, stale(), "body");
+    origin.on("GET", "/a").reply(304, {{"cache-control", says}, {"etag", "\"1\""}, {"age", "7"}, {"trailer", "X-Sum"}});
+    proxy.get("/a");
+    const RawResponse validated = proxy.get("/a");
+    CHECK(validated.body == "body");
+    CHECK(validated.fields.count("age") == 1);
+    CHECK(std::stoi(validated.field("age")) >= 7);
+    CHECK_FALSE(validated.fields.has("trailer"));
+  }
+}
+
+TEST_CASE("what the origin says to one with credentials ends nothing that others have (RFC 9111 §3.5)") {
+  for (const int status : {200, 304}) {
+    CAPTURE(status);
+    Origin origin;
+    const Proxy proxy(config_for(origin));
+    origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}}, "of all");
+    origin.on("GET", "/a").reply(status, {{"cache-control", "private"}, {"etag", "\"1\""}}, status == 200 ? "of one" : "");
+    proxy.get("/a");
+    CHECK(proxy.get("/a", {{"authorization", "x"}}).body == (status == 200 ? "of one" : "of all"));
+    CHECK(is_hit(proxy.get("/a")));
+  }
+}
+
+TEST_CASE("a HEAD for a range says nothing of the whole that is stored (RFC 9110 §14.2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=60"}}, "whole");
+  origin.on("HEAD", "/a").reply(206, {{"content-range", "bytes 0-1/5"}, {"content-length", "2"}});
+  proxy.get("/a");
+  CHECK(proxy.request("HEAD", "/a", {{"cache-control", "no-cache"}, {"range", "bytes=0-1"}}).status == 206);
+  CHECK(is_hit(proxy.get("/a")));
 }
 
 TEST_SUITE_END();

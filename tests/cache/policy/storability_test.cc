@@ -447,6 +447,10 @@ TEST_CASE("a POST answer that is the target's own representation may serve a lat
   rules.ttl = Seconds{60};
   const auto post = request_of(http::Method::post, "POST");
   CHECK_FALSE(judge_post(post, "http", response(200, "Content-Location: /x"), kAtOnce, rules).ok());
+  auto with_cookie = request_of(http::Method::post, "POST");
+  with_cookie.fields.add("Cookie", "a=b; session=1");
+  rules.pass_cookies = {"sess*"};
+  CHECK_FALSE(judge_post(with_cookie, "http", response(200, "Cache-Control: max-age=60\nContent-Location: /x"), kAtOnce, rules).ok());
 }
 
 TEST_CASE("after a 304 the verdict is made anew, and the lifetime starts anew (RFC 9111 §4.3.4)") {
