@@ -28,21 +28,36 @@ Result<Receipt> EmbeddedLog::record(const Request& request) {
   if (!request.id.empty()) {
     if (const auto known = ids_.find(request.id); known != ids_.end()) return Receipt{known->second};
   }
+  const Position position = place(request);
+  note(position, request);
+  return Receipt{position};
+}
+
+Position EmbeddedLog::repeat(const Request& request) {
+  const std::lock_guard lock(mutex_);
+  return place(request);
+}
+
+Result<Position> EmbeddedLog::follow(const Request& request, Position last) {
+  const Result<Receipt> receipt = record(request);
+  if (!receipt) return receipt.error();
+  return receipt->position > last ? receipt->position : repeat(request);
+}
+
+Position EmbeddedLog::place(const Request& request) {
   if (const Position crowded = index_.crowded(request.targets.size()); crowded != 0) index_.forget_through(crowded);
   const Position position = position_.load(std::memory_order_relaxed) + 1;
   index_.record(request, position);
   position_.store(position, std::memory_order_release);   // last: who reads it finds all that is up to it
-  if (!request.id.empty()) {
-    ids_.emplace(request.id, position);
+  if (!request.id.empty() && ids_.insert_or_assign(request.id, position).second) {
     id_order_.push_back(request.id);
     if (id_order_.size() > kRememberedIds) {
       ids_.erase(id_order_.front());
       id_order_.pop_front();
     }
   }
-  note(position, request);
   if (listener_) listener_(position, request);
-  return Receipt{position};
+  return position;
 }
 
 void EmbeddedLog::note(Position position, const Request& request) {

@@ -32,6 +32,11 @@ class EmbeddedLog final : public Log {
   Result<Receipt> record(const Request& request) override;
   policy::PurgeState check(const Names& names, Position since) const override;
 
+  // A purge that was recorded already, once more at a new position: what was stamped between the two is hit too.
+  Position repeat(const Request& request);
+  // One that others have ordered too, at a position behind `last`: recorded, or, where its id was recorded at or before `last`, repeated.
+  Result<Position> follow(const Request& request, Position last);
+
   // A position of its own that purges nothing.
   Position advance();
   // What is stored now, or was asked for before, is to be validated: purges may have been missed.
@@ -60,7 +65,9 @@ class EmbeddedLog final : public Log {
   std::size_t remembered_names() const { return index_.size(); }
 
  private:
-  void note(Position position, const Request& request);          // under the lock
+  // Under the lock.
+  Position place(const Request& request);
+  void note(Position position, const Request& request);
 
   const std::size_t names_limit_;
   NamesIndex index_;

@@ -53,16 +53,20 @@ void SharedState::keep(const LogEntry& entry) {
 
 // Applied first: who finds the place finds the purge too.
 void SharedState::follow(const LogEntry& entry) {
-  const Position local = apply_(entry);
+  const Position local = last_local_ = apply_(entry, last_local_);
   keep(entry);
   const std::unique_lock lock(mutex_);
   window_.push_back({entry.pid, local});
   if (window_.size() > window_entries_) window_.pop_front();
 }
 
-// The log as it is, position and floor at its head together. Purges between are covered by the floor.
+// The log as it is, position and floor at its head together. Purges between are covered by the floor; what a fork has lost holds here
+// against what is stamped with that head too.
 SharedState::Step SharedState::adopt(const LogPage& page, Step why) {
-  const Position local = raise_floor_();
+  const Position local = last_local_ = raise_floor_();
+  if (why == Step::fork) {
+    for (const LogEntry& each : kept_) static_cast<void>(apply_(each, local));
+  }
   {
     const std::unique_lock lock(mutex_);
     window_.clear();

@@ -42,8 +42,10 @@ struct LogPage {
 
 class SharedState {
  public:
-  // Applies a purge here and returns the position here that stands for it: not lower than any before.
-  using Apply = std::function<Position(const LogEntry&)>;
+  // Applies a purge here and returns the position here that stands for it: higher than `last`, that of the entry before it. One that was
+  // applied early, before it was followed, counts from there only where nothing has come to stand between: a record that is stamped with
+  // an entry in front of it has not seen it.
+  using Apply = std::function<Position(const LogEntry&, Position last)>;
   using RaiseFloor = std::function<Position()>;
   SharedState(Apply apply, RaiseFloor raise_floor, std::size_t window_entries)
       : apply_(std::move(apply)), raise_floor_(std::move(raise_floor)), window_entries_(window_entries) {}
@@ -64,6 +66,8 @@ class SharedState {
   bool has_passed(const Pid& pid) const;              // the own tail has gone past it, with that nonce
   // An append's answer tells of masters too. False: it is isolated.
   bool note_epoch(std::uint64_t epoch);
+  // Masters count anew from the next one on: those of before are known to be gone.
+  void forget_epoch() { epoch_ = 0; }
 
   std::optional<Pid> pid_at(Position local) const;
   std::optional<Position> local_of(const Pid& pid) const;
@@ -93,6 +97,7 @@ class SharedState {
   std::deque<Place> window_;                          // contiguous; what is before its front is below the floor
   std::deque<LogEntry> kept_;                         // the writer's alone, as all below
   std::size_t kept_bytes_ = 0;
+  Position last_local_ = 0;                           // of the last entry or floor
   std::vector<LogEntry> repairs_;
   std::uint64_t epoch_ = 0, forks_ = 0, gaps_ = 0;
 };

@@ -5,7 +5,7 @@ namespace davenport::redis {
 std::shared_ptr<Connection> Lane::connection() {
   if (connection_ != nullptr && connection_->state() != Connection::State::closed) return connection_;
   const SteadyTime now = loop_.now();
-  const NodeAddress owner = client_.owner_of(key_);
+  const NodeAddress owner = asking() ? asked_ : client_.owner_of(key_);
   if (owner.host.empty()) return nullptr;
   if (!(owner == tried_)) {
     tried_ = owner;
@@ -20,12 +20,22 @@ std::shared_ptr<Connection> Lane::connection() {
   return connection_->state() == Connection::State::closed ? nullptr : connection_;
 }
 
+void Lane::prepare(Connection& connection, SteadyTime deadline) {
+  static constexpr std::string_view kAsking[] = {"ASKING"};
+  if (asking()) static_cast<void>(connection.send(kAsking, nullptr, deadline));
+}
+
 void Lane::drop(const Answer& why) {
-  if (why.loss == Loss::none && why.reply.kind() == Reply::Kind::error) {
-    client_.note_trouble(read_trouble(why.reply.text(), client_.owner_of(key_).host));
-  } else {
-    client_.note_wrong_map();
-  }
+  if (why.loss == Loss::none && why.reply.kind() == Reply::Kind::error) return drop(why.reply.text());
+  asked_ = {};
+  client_.note_wrong_map();
+  close();
+}
+
+void Lane::drop(std::string_view error) {
+  const Redirection trouble = read_trouble(error, client_.owner_of(key_).host);
+  client_.note_trouble(trouble);
+  asked_ = trouble.trouble == Trouble::ask && !asking() ? trouble.to : NodeAddress{};
   close();
 }
 

@@ -44,9 +44,15 @@ LogKeys::LogKeys(std::string_view prefix)
   "if cluster == '1' then epoch = tonumber(string.match(redis.call('CLUSTER', 'INFO'), 'cluster_my_epoch:(%d+)')) end\n"
 #define DAVENPORT_NOW "local time = redis.call('TIME')\nlocal now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))\n"
 
+// Where memory is full a script's first write may only take something away; after it nothing of the script is refused. So purges and
+// heartbeats go through when Redis takes no answers to store any more; the log's size is bounded below.
+#define DAVENPORT_BEGIN_WRITING(key) "redis.call('HDEL', " key ", '')\n"
+
 const std::string_view kPollScript =
     "local cluster = ARGV[5]\n" DAVENPORT_EPOCH DAVENPORT_NOW
-    "if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[1], now .. ' ' .. ARGV[2]) end\n"
+    "if ARGV[2] ~= '' then\n" DAVENPORT_BEGIN_WRITING("KEYS[2]")
+    "  redis.call('HSET', KEYS[2], ARGV[1], now .. ' ' .. ARGV[2])\n"
+    "end\n"
     "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)\n"
     "if #first == 0 then return {epoch, '', '', ''} end\n"
     "local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)\n"
@@ -72,7 +78,7 @@ const std::string_view kPollScript =
     "return out\n";
 
 const std::string_view kAppendScript =
-    "local cluster = ARGV[5]\n" DAVENPORT_EPOCH DAVENPORT_NOW
+    "local cluster = ARGV[5]\n" DAVENPORT_EPOCH DAVENPORT_NOW DAVENPORT_BEGIN_WRITING("KEYS[3]")
     "local known = redis.call('HGET', KEYS[3], 'i' .. ARGV[1])\n"
     "if known then\n"
     "  redis.call('HINCRBY', KEYS[3], 'touched', 1)\n"
@@ -83,14 +89,19 @@ const std::string_view kAppendScript =
     "local position = 1\n"
     "if #last > 0 then position = tonumber(string.match(last[1][1], '^(%d+)')) + 1 end\n"
     "position = string.format('%.0f', position)\n"
-    "redis.call('XADD', KEYS[1], position .. '-0', 'n', ARGV[2], 'i', ARGV[1], 'p', ARGV[3])\n"
-    "redis.call('HSET', KEYS[3], 'i' .. ARGV[1], position .. ' ' .. ARGV[2])\n"
-    "local most = tonumber(ARGV[4])\n"
-    "while redis.call('XLEN', KEYS[1]) > most do\n"
+    // The last entry stays: everybody's place is told by it.
+    "local bytes, entries = tonumber(redis.call('HGET', KEYS[3], 'bytes') or '0'), redis.call('XLEN', KEYS[1])\n"
+    "while entries > 1 and (entries >= tonumber(ARGV[4]) or bytes + #ARGV[3] > tonumber(ARGV[7])) do\n"
     "  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
-    "  for i = 1, #oldest[2], 2 do if oldest[2][i] == 'i' then redis.call('HDEL', KEYS[3], 'i' .. oldest[2][i + 1]) end end\n"
+    "  for i = 1, #oldest[2], 2 do\n"
+    "    if oldest[2][i] == 'i' then redis.call('HDEL', KEYS[3], 'i' .. oldest[2][i + 1]) end\n"
+    "    if oldest[2][i] == 'p' then bytes = bytes - #oldest[2][i + 1] end\n"
+    "  end\n"
     "  redis.call('XDEL', KEYS[1], oldest[1])\n"
+    "  entries = entries - 1\n"
     "end\n"
+    "redis.call('XADD', KEYS[1], position .. '-0', 'n', ARGV[2], 'i', ARGV[1], 'p', ARGV[3])\n"
+    "redis.call('HSET', KEYS[3], 'i' .. ARGV[1], position .. ' ' .. ARGV[2], 'bytes', string.format('%.0f', math.max(bytes, 0) + #ARGV[3]))\n"
     "local beats = redis.call('HGETALL', KEYS[2])\n"
     "for i = 1, #beats, 2 do\n"
     "  local at = tonumber(string.match(beats[i + 1], '^(%d+)'))\n"

@@ -11,7 +11,7 @@
 namespace davenport::redis {
 namespace {
 
-constexpr std::string_view kMagic = "DVR2";
+constexpr std::string_view kMagic = "DVR3";
 constexpr std::size_t kPreamble = 8, kSumBytes = 8, kMacBytes = 32;
 constexpr std::uint64_t kSeed = 0x6461'7665'6e70'6f72;   // the same on every instance
 constexpr std::size_t kMaxTags = 0xffff;
@@ -65,7 +65,7 @@ class Reader {
 
 enum Flag : std::uint16_t {
   kMustRevalidate = 1, kNoCache = 2, kImmutable = 4, kHeuristic = 8, kForced = 16, kValidator = 32, kAuthorization = 64,
-  kSieStated = 128, kTargeted = 256, kRelabelled = 512, kAllFlags = 1023,
+  kSieStated = 128, kTargeted = 256, kRelabelled = 512, kCodable = 1024, kAllFlags = 2047,
 };
 
 std::uint16_t flags_of(const policy::StoredFacts& facts) {
@@ -76,17 +76,19 @@ std::uint16_t flags_of(const policy::StoredFacts& facts) {
                                     (facts.targeted ? kTargeted : 0) | (facts.relabelled ? kRelabelled : 0));
 }
 
-void write_facts(Writer& out, const policy::StoredFacts& facts) {
+void write_facts(Writer& out, const Record& record) {
+  const policy::StoredFacts& facts = record.facts;
   out.number(WallSeconds(facts.date).time_since_epoch().count());
   out.number(WallSeconds(facts.response_time).time_since_epoch().count());
   for (const std::uint32_t each : {facts.initial_age, facts.lifetime, facts.stale_while_revalidate, facts.stale_if_error, facts.keep}) {
     out.number(each);
   }
   out.number(facts.status);
-  out.number(flags_of(facts));
+  out.number(static_cast<std::uint16_t>(flags_of(facts) | (record.codable ? kCodable : 0)));
 }
 
-bool read_facts(Reader& in, policy::StoredFacts& facts) {
+bool read_facts(Reader& in, Record& record) {
+  policy::StoredFacts& facts = record.facts;
   const WallSeconds date(Seconds(in.number<std::int64_t>()));
   const WallSeconds response_time(Seconds(in.number<std::int64_t>()));
   facts.date = date;
@@ -107,6 +109,7 @@ bool read_facts(Reader& in, policy::StoredFacts& facts) {
   facts.sie_stated = (flags & kSieStated) != 0;
   facts.targeted = (flags & kTargeted) != 0;
   facts.relabelled = (flags & kRelabelled) != 0;
+  record.codable = (flags & kCodable) != 0;
   // Times that write_facts() never says.
   constexpr std::int64_t kFarthest = std::int64_t{1} << 32;
   const auto sane = [](WallSeconds time) { return time.time_since_epoch().count() >= 0 && time.time_since_epoch().count() < kFarthest; };
@@ -173,7 +176,7 @@ bool is_sealed(std::string_view bytes, std::string_view seal, std::string_view m
 
 Result<Record, Damage> read_response(Reader& in, Record record) {
   record.selector = in.text();
-  if (!read_facts(in, record.facts)) return Damage::shape;
+  if (!read_facts(in, record)) return Damage::shape;
   const auto tags = in.number<std::uint16_t>();
   if (tags > kMaxTags) return Damage::shape;
   for (std::uint16_t i = 0; i < tags && !in.failed(); ++i) {
@@ -227,7 +230,7 @@ std::string encode(const Record& record, const std::vector<std::string_view>& bo
     writer.text(record.vary);
   } else {
     writer.text(record.selector);
-    write_facts(writer, record.facts);
+    write_facts(writer, record);
     writer.number(static_cast<std::uint16_t>(record.tags.size()));
     for (const Hash128& tag : record.tags) {
       writer.number(tag.low);

@@ -4,7 +4,7 @@
 //          PREFIX{h}:v     the variant whose plain selector (policy/selector.h) hashes to v. h, v: 32 hex digits of a hash that is the same everywhere.
 //          All keys of one resource's key share a slot. Each value says all about itself, so that nothing has to be written
 //          together with anything else: a variant under names that have changed is not found, and each is judged by its own pid.
-// Bytes    "DVR2", u8 kind, u8 sealed (0 checksum, 1 HMAC), u16 0; integers little-endian; sizes before bytes; then the seal over
+// Bytes    "DVR3", u8 kind, u8 sealed (0 checksum, 1 HMAC), u16 0; integers little-endian; sizes before bytes; then the seal over
 //          all that stands before it: XXH3-64, or HMAC-SHA256 with a key.
 // Trust    nothing of a value is believed before its seal, its full key and its shape were checked, and the head's lines too: it
 //          is sent as it stands. Without a key the seal guards against accidents alone.
@@ -31,6 +31,7 @@ struct Record {
   std::string_view head;             // as StoredResponse::head()
   policy::StoredFacts facts;
   std::vector<Hash128> tags;         // purge::tag_hash()
+  bool codable = false;              // forms are made of it (store/stored_response.h): its selector does not speak of codings
   std::string_view body;             // of decode()
   // varies
   std::string_view vary;             // "accept-encoding, x-color"

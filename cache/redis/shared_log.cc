@@ -16,7 +16,10 @@ constexpr Millis kDrift{1'000}, kReplicationLag{1'000};   // clocks; a replica b
 constexpr Millis kRetry{20}, kLook{5};
 constexpr Millis kBeatWait{100};                   // for the heartbeat's replica
 constexpr Millis kReplicaWait{300};                // for a purge's replicas: it holds up the purges behind it
+constexpr Millis kReplicasAgain{1'000};            // … so that only one in so long waits for replicas that are not there
+constexpr std::size_t kMostAlone = 4'096;
 constexpr Millis kLeave{200};
+constexpr std::string_view kLogBytes = "33554432"; // of what the entries say: more, and the oldest go before their time
 constexpr std::string_view kBeatAge = "86400000";  // ms after which a silent instance is forgotten
 
 std::string own_name(const std::string& configured) {
@@ -26,7 +29,7 @@ std::string own_name(const std::string& configured) {
   return std::string(host) + "-" + std::to_string(::getpid());
 }
 
-// A script and a WAIT behind it in one write. Resumes when both were answered, or neither will be.
+// A script and a WAIT behind it in one write; `wait_ms` "": the script alone. Resumes when all was answered, or will not be.
 class ScriptAndWait final : private net::Timer {
  public:
   using Read = std::function<void(const Reply&)>;
@@ -43,8 +46,8 @@ class ScriptAndWait final : private net::Timer {
     waiter_ = waiter;
     const std::string_view wait[] = {"WAIT", replicas_, wait_ms_};
     first_.sent = connection_.send(script_, &first_, deadline_);
-    if (first_.sent != nullptr) second_.sent = connection_.send(wait, &second_, deadline_);
-    if (second_.sent == nullptr) {
+    if (first_.sent != nullptr && !wait_ms_.empty()) second_.sent = connection_.send(wait, &second_, deadline_);
+    if (first_.sent == nullptr || (second_.sent == nullptr && !wait_ms_.empty())) {
       loss_ = Loss::closed;
       return false;
     }
@@ -80,7 +83,7 @@ class ScriptAndWait final : private net::Timer {
     if (is_script && reply.kind() == Reply::Kind::error) error_ = reply.text();
     else if (is_script) read_(reply);
     else acknowledged_ = reply.integer();
-    if (!is_script) end(Loss::none);
+    if (!is_script || wait_ms_.empty()) end(Loss::none);
   }
   void end(Loss loss) {
     loss_ = loss;
@@ -121,7 +124,8 @@ SharedLog::SharedLog(const config::Redis& settings)
       keys_(settings.prefix),
       cluster_(settings.is_cluster()),
       replicas_(cluster_ ? settings.replicas : 0),
-      state_([this](const purge::LogEntry& entry) { return apply(entry); }, [this] { return applied_.raise_floor(); }, settings.log_entries),
+      state_([this](const purge::LogEntry& entry, purge::Position last) { return apply(entry, last); }, [this] { return applied_.raise_floor(); },
+             settings.log_entries),
       lease_(settings.lease, settings.node_timeout + kReplicationLag),
       client_(loop_, settings_, metrics_),
       tail_lane_(loop_, client_, keys_.stream),
@@ -203,6 +207,9 @@ std::uint64_t SharedLog::nonce() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+// Rule 6's argument, as for the lease's probation.
+Millis SharedLog::isolated_at_most() const { return settings_.node_timeout + kReplicationLag + kDrift; }
+
 Millis SharedLog::dead_after() const {
   if (!cluster_) return settings_.lease + kDrift;
   return settings_.node_timeout + settings_.lease * 2 + kReplicationLag + kDrift;
@@ -255,6 +262,10 @@ net::Task<void> SharedLog::distribute(SharedLog& self, std::shared_ptr<Order> or
     co_await self.confirm(made.pid, order->request.wait_all, deadline, receipt);
     if (!made.acknowledged) receipt.missing.emplace_back("replica");
     receipt.reach = receipt.missing.empty() ? purge::Reach::everywhere : purge::Reach::partly;
+    if (!passed) self.append_again({made.pid, order->request.id, purge::encode_purge(order->request)});     // a fork may have lost it
+  } else {
+    self.alone_.push_back({order->request, self.loop_.now()});
+    if (self.alone_.size() > kMostAlone) self.alone_.pop_front();
   }
   std::erase(self.open_, order);
   order->done(std::move(receipt));
@@ -273,25 +284,35 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
     }
     const std::string fresh = std::to_string(nonce());
     const std::string_view words[] = {"EVAL", kAppendScript, "3", keys_.stream, keys_.beats, keys_.ids,
-                                      id,     fresh,         payload, entries, cluster_ ? "1" : "0", kBeatAge};
+                                      id,     fresh,         payload, entries, cluster_ ? "1" : "0", kBeatAge, kLogBytes};
     Result<Appended> appended = Error{"no answer"};
     ScriptAndWait::Read read = [&appended](const Reply& reply) { appended = read_appended(reply); };
-    const auto left = std::chrono::duration_cast<Millis>(deadline - loop_.now());
+    const SteadyTime sent = loop_.now();
+    const auto left = std::chrono::duration_cast<Millis>(deadline - sent);
+    // Where no replica answered last time, one in a while waits for it: the others would stand behind each other.
+    const bool patient = !replicas_silent_ || sent >= patient_again_;
+    if (replicas_silent_ && patient) patient_again_ = sent + kReplicasAgain;
     const Millis wait = std::max(Millis{1}, std::min(kReplicaWait, left * 3 / 4));
-    ScriptAndWait trip(loop_, *connection, words, std::to_string(replicas_), std::to_string(wait.count()), deadline, std::move(read));
+    ScriptAndWait trip(loop_, *connection, words, std::to_string(replicas_), patient ? std::to_string(wait.count()) : "", deadline, std::move(read));
+    append_lane_.prepare(*connection, deadline);
     const Loss loss = co_await trip;
     if (loss == Loss::cancelled) co_return made;
-    if (appended && state_.note_epoch(appended->epoch)) {
+    if (appended && (append_lane_.asking() || state_.note_epoch(appended->epoch))) {
       append_lane_.worked();
       made.written = true;
       made.pid = appended->pid;
       if (loss == Loss::none) {
         made.acknowledged = trip.acknowledged() >= static_cast<std::int64_t>(replicas_);
+        if (made.acknowledged) replicas_silent_ = false;
+        else if (patient && !std::exchange(replicas_silent_, true)) patient_again_ = loop_.now() + kReplicasAgain;
+        append_answered_ = loop_.now();
         co_return made;
       }
     }
-    if (!trip.error().empty()) client_.note_trouble(read_trouble(trip.error(), client_.owner_of(keys_.stream).host));
-    append_lane_.drop(as_answer(trip));
+    // Its time is up, yet those before it are answered: they stand in a row, and the connection is good.
+    if (loss == Loss::timeout && append_answered_ > sent) co_return made;
+    if (!trip.error().empty()) append_lane_.drop(trip.error());
+    else append_lane_.drop(as_answer(trip));
   }
   co_return made;
 }
@@ -373,22 +394,17 @@ void SharedLog::fleet(std::function<void(Result<std::vector<purge::Instance>>)> 
 
 // ---- following ------------------------------------------------------------------------------------------------------
 
-purge::Position SharedLog::apply(const purge::LogEntry& entry) {
-  if (!entry.payload.empty()) {            // an empty one only marks the log's beginning
-    std::optional<purge::Request> request = purge::decode_purge(entry.payload);
-    bool applied = false;
-    if (request) {
-      request->id = entry.id;              // what was purged here already is not purged anew
-      applied = static_cast<bool>(applied_.record(*request));
-    }
-    if (!applied) {
-      unreadable_.fetch_add(1, std::memory_order_relaxed);
-      log_warning("purge log: entry {} can't be read (of a newer version?): all that is stored is validated", entry.pid.position);
-      return applied_.raise_floor();
-    }
+purge::Position SharedLog::apply(const purge::LogEntry& entry, purge::Position last) {
+  if (entry.payload.empty()) return applied_.advance();            // it only marks the log's beginning
+  std::optional<purge::Request> request = purge::decode_purge(entry.payload);
+  if (request) {
+    request->id = entry.id;                // what was purged here early is not purged anew: what was asked for since then has seen it
+    const Result<purge::Position> position = applied_.follow(*request, last);
+    if (position) return *position;
   }
-  // That of an entry which was purged here early is not a new one: what was asked for since then has seen the purge.
-  return applied_.position();
+  unreadable_.fetch_add(1, std::memory_order_relaxed);
+  log_warning("purge log: entry {} can't be read (of a newer version?): all that is stored is validated", entry.pid.position);
+  return applied_.raise_floor();
 }
 
 void SharedLog::took(purge::SharedState::Step step) {
@@ -402,26 +418,39 @@ void SharedLog::took(purge::SharedState::Step step) {
     beat_wanted_.notify();
     for (net::Notify* waiting : std::vector<net::Notify*>(moved_)) waiting->notify();
   }
-  if (repairing_) return;
-  std::vector<purge::LogEntry> lost = state_.take_repairs();
-  if (!lost.empty()) {
-    repairing_ = true;
-    net::spawn(repair(*this, std::move(lost)));
+  for (purge::LogEntry& each : state_.take_repairs()) append_again(std::move(each));
+}
+
+// What was purged here alone holds against what others put meanwhile, which an end of the log that was read afterwards is stamped with.
+void SharedLog::caught_up(SteadyTime asked) {
+  while (!alone_.empty() && alone_.front().at < asked) {
+    static_cast<void>(applied_.repeat(alone_.front().request));
+    alone_.pop_front();
   }
 }
 
-// What was applied here and is no longer in the log is appended again, until it is acknowledged; what is there stays as it is.
-net::Task<void> SharedLog::repair(SharedLog& self, std::vector<purge::LogEntry> entries) {
-  for (purge::LogEntry& each : entries) {
-    if (each.payload.empty()) continue;
-    for (;;) {
-      const Append made = co_await self.append(each.id, each.payload, self.loop_.now() + self.settings_.purge_timeout);
+void SharedLog::append_again(purge::LogEntry entry) {
+  if (entry.payload.empty()) return;
+  lost_.push_back(std::move(entry));
+  if (lost_.size() > purge::SharedState::kKeptEntries) lost_.pop_front();
+  if (!std::exchange(repairing_, true)) net::spawn(repair(*this));
+}
+
+// What was applied here and may be no longer in the log is appended again, until it is acknowledged; what is there stays as it is. All of
+// it is written once before any is waited for: a master that was just promoted has no replica for a while.
+net::Task<void> SharedLog::repair(SharedLog& self) {
+  while (!self.lost_.empty()) {
+    for (std::size_t left = self.lost_.size(); left > 0 && !self.lost_.empty(); --left) {
+      purge::LogEntry entry = std::move(self.lost_.front());
+      self.lost_.pop_front();
+      const Append made = co_await self.append(entry.id, entry.payload, self.loop_.now() + self.settings_.purge_timeout);
       if (self.loop_.stopping()) co_return;
-      if (made.written && made.acknowledged) break;
-      const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + self.settings_.purge_timeout);
-      if (!goes_on) co_return;
+      if (made.acknowledged) self.repaired_.fetch_add(1, std::memory_order_relaxed);
+      else self.lost_.push_back(std::move(entry));
     }
-    self.repaired_.fetch_add(1, std::memory_order_relaxed);
+    if (self.lost_.empty()) break;
+    const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + self.settings_.purge_timeout);
+    if (!goes_on) co_return;
   }
   self.repairing_ = false;
 }
@@ -438,35 +467,49 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
   const SteadyTime deadline = sent + settings_.command_timeout + kBeatWait;
   bool acknowledged = !cluster_;
   Answer trouble;
+  std::string error;
   if (with_beat && cluster_) {
     ScriptAndWait::Read read = [&page, own](const Reply& reply) { page = read_page(reply, own.position); };
     ScriptAndWait trip(loop_, *connection, words, "1", std::to_string(kBeatWait.count()), deadline, std::move(read));
+    lane.prepare(*connection, deadline);
     const Loss loss = co_await trip;
     if (loss == Loss::cancelled) co_return Polled::failed;
     acknowledged = replicas_ > 0 && trip.acknowledged() >= 1;
     trouble = as_answer(trip);
-    if (!trip.error().empty()) client_.note_trouble(read_trouble(trip.error(), client_.owner_of(keys_.stream).host));
+    error = trip.error();
   } else {
     RoundTrip trip(loop_, *connection, words, deadline, deadline);
+    lane.prepare(*connection, deadline);
     trouble = co_await trip;
     if (trouble.loss == Loss::cancelled) co_return Polled::failed;
     if (trouble.loss == Loss::none && trouble.reply.kind() != Reply::Kind::error) page = read_page(trouble.reply, own.position);
   }
   if (!page) {
-    lane.drop(trouble);
+    isolated_since_ = {};                  // no answer without a break
+    if (!error.empty()) lane.drop(error);
+    else lane.drop(trouble);
     co_return Polled::failed;
   }
-  lane.worked();
+  if (lane.asking()) page->epoch = state_.epoch();           // the owner has sent us there
+  if (isolated_since_ != SteadyTime{} && sent - isolated_since_ > isolated_at_most()) {
+    log_warning("purge log: its master has answered for so long that it can't be an isolated one: the cluster was made anew");
+    isolated_since_ = {};
+    state_.forget_epoch();
+  }
   const purge::SharedState::Step step = state_.absorb(*page);
   if (step == purge::SharedState::Step::isolated) {      // an old master: it does not know it yet
+    if (isolated_since_ == SteadyTime{}) isolated_since_ = loop_.now();
     lane.drop(Answer{Loss::closed, Trouble::none, {}});
     co_return Polled::failed;
   }
+  isolated_since_ = {};
+  if (with_beat) lane.worked();            // the tail has to show first that it can wait
   const bool more = !page->entries.empty() && page->entries.back().pid.position < page->head.position;
   if (step != purge::SharedState::Step::empty && !more && place.size() > 0) {
     lease_.answered(sent, loop_.now(), acknowledged);
     renewed();
   }
+  if (step != purge::SharedState::Step::empty && step != purge::SharedState::Step::older && !more) caught_up(sent);
   took(step);
   if (step == purge::SharedState::Step::empty) co_return Polled::empty;
   co_return more ? Polled::more : Polled::nothing;
@@ -495,6 +538,7 @@ void SharedLog::renewed() {
 net::Task<void> SharedLog::tail(SharedLog& self) {
   const Millis block = std::max(Millis{50}, self.settings_.lease / 4);
   const std::string block_ms = std::to_string(block.count());
+  bool told = false;                       // that it may not wait
   for (;;) {
     const Polled polled = co_await self.poll(self.tail_lane_, false);
     if (self.loop_.stopping()) co_return;
@@ -516,9 +560,20 @@ net::Task<void> SharedLog::tail(SharedLog& self) {
     const std::string_view words[] = {"XREAD", "COUNT", "1", "BLOCK", block_ms, "STREAMS", self.keys_.stream, after};
     const SteadyTime deadline = self.loop_.now() + block + self.settings_.command_timeout;
     RoundTrip trip(self.loop_, *connection, words, deadline, deadline);
+    self.tail_lane_.prepare(*connection, deadline);
     const Answer answer = co_await trip;
     if (answer.loss == Loss::cancelled) co_return;
-    if (answer.loss != Loss::none || answer.reply.kind() == Reply::Kind::error) self.tail_lane_.drop(answer);
+    const bool refused = answer.loss == Loss::none && answer.reply.kind() == Reply::Kind::error;
+    if (answer.loss == Loss::none && !refused) {
+      self.tail_lane_.worked();
+      continue;
+    }
+    if (refused && read_trouble(answer.reply.text(), "").trouble == Trouble::refused && !std::exchange(told, true)) {
+      log_warning("purge log: XREAD is refused ({}); purges of others come with the heartbeat alone", answer.reply.text());
+    }
+    self.tail_lane_.drop(answer);
+    const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + kRetry);
+    if (!goes_on) co_return;
   }
 }
 

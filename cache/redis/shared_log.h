@@ -10,6 +10,7 @@
 // Thread  any; what speaks to Redis runs on a thread of its own. record() blocks up to the time limit and is not for workers.
 #pragma once
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -53,7 +54,7 @@ class SharedLog final : public purge::Log {
   static net::Task<void> tail(SharedLog& self);
   static net::Task<void> beat(SharedLog& self);
   static net::Task<void> distribute(SharedLog& self, std::shared_ptr<Order> order);
-  static net::Task<void> repair(SharedLog& self, std::vector<purge::LogEntry> entries);
+  static net::Task<void> repair(SharedLog& self);
   static net::Task<void> list(SharedLog& self, std::function<void(Result<std::vector<purge::Instance>>)> done);
 
   enum class Polled : std::uint8_t { failed, nothing, more, empty };
@@ -68,7 +69,10 @@ class SharedLog final : public purge::Log {
   net::Task<void> confirm(purge::Pid pid, bool all, SteadyTime deadline, purge::Receipt& receipt);
   net::Task<void> leave();
 
-  purge::Position apply(const purge::LogEntry& entry);
+  purge::Position apply(const purge::LogEntry& entry, purge::Position last);
+  void caught_up(SteadyTime asked);     // the log was followed to its end as it was then, or later
+  void append_again(purge::LogEntry entry);
+  Millis isolated_at_most() const;      // so long does a master answer that the cluster has left behind
   void took(purge::SharedState::Step step);
   void tell_if_cut_off();
   void renewed();
@@ -96,7 +100,15 @@ class SharedLog final : public purge::Log {
   net::Notify beat_wanted_;
   std::vector<net::Notify*> moved_;     // who waits for the tail
   std::vector<std::shared_ptr<Order>> open_;
+  struct Alone {
+    purge::Request request;
+    SteadyTime at;
+  };
+  std::deque<Alone> alone_;             // purged here, and the log was not reached
+  std::deque<purge::LogEntry> lost_;    // to be appended again
   bool repairing_ = false;
+  bool replicas_silent_ = false;        // the last append that waited for them had no answer
+  SteadyTime patient_again_{}, append_answered_{}, isolated_since_{};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

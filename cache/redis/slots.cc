@@ -77,6 +77,7 @@ Result<SlotMap> SlotMap::parse(const Reply& reply, std::string_view asked_host) 
     }
     map.shards_.push_back(std::move(shard));
     for (std::int64_t slot = from.integer(); slot <= to.integer(); ++slot) {
+      if (map.shard_of_[static_cast<std::size_t>(slot)] != 0) return Error{"CLUSTER SLOTS: a slot has two owners"};
       map.shard_of_[static_cast<std::size_t>(slot)] = static_cast<std::uint16_t>(map.shards_.size());
     }
   }

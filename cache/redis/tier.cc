@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/selector.h"
 #include "cache/policy/vary.h"
 #include "core/base/log.h"
+#include "core/http/serializer.h"
 
 namespace davenport::redis {
 namespace {
@@ -175,12 +177,20 @@ net::Task<void> Tier::drop(Tier& tier, std::string key) {
   static_cast<void>(answer);                       // it ends by itself
 }
 
+// Forms are made of it at all instances or at none: where these rules make none, who takes no such coding could not be served.
+bool Tier::fits(const Record& record, const config::CacheRules& rules, http::Fields& fields) {
+  fields.clear();
+  http::read_lines(record.head, fields);
+  return !record.codable || policy::codable(record.facts.status, fields, rules.compression) == policy::Codable::yes;
+}
+
 store::StoredPtr Tier::keep(const Wanted& wanted, const Record& record, WallSeconds now) {
   const std::optional<purge::Position> since = log_.local_of(record.pid);
   const purge::Names names{wanted.key.resource_hash, wanted.key.resource, record.tags.data(), record.tags.size()};
   const bool usable = since && log_.check(names, *since) < policy::PurgeState::validate && !record.facts.outlived(now) &&
                       record.facts.response_time > wanted.newer_than;
-  const store::FillPtr fill = usable ? store_.begin_fill(record.body.size()) : nullptr;
+  http::Fields fields;
+  const store::FillPtr fill = usable && fits(record, wanted.rules, fields) ? store_.begin_fill(record.body.size()) : nullptr;
   if (fill == nullptr || (!record.body.empty() && !fill->append(record.body))) {
     metrics_.unusable.add();
     return {};
@@ -192,6 +202,8 @@ store::StoredPtr Tier::keep(const Wanted& wanted, const Record& record, WallSeco
   draft.facts = record.facts;
   draft.tags = record.tags;
   draft.position = *since;
+  draft.codable = record.codable;
+  if (record.codable) draft.coding = policy::source_coding(fields);
   store::StoredPtr stored;
   if (store_.commit(fill, draft, log_, wanted.rules.max_variants, &stored) != store::PutResult::stored) {
     metrics_.unusable.add();
@@ -238,6 +250,7 @@ bool Tier::make_writes(const store::StoredPtr& stored, purge::Position position,
   record.selector = stored->selector();
   record.head = stored->head();
   record.facts = stored->facts();
+  record.codable = stored->codable();
   record.tags.assign(stored->tags().begin(), stored->tags().end());
   writes.value = encode(record, pieces_of(*stored), settings_.hmac_key);
   writes.ttl_ms = std::to_string(left * 1000);

@@ -76,6 +76,7 @@ class Tier {
   Millis budget() const { return settings_.budget - net::TimerWheel::kGrain; }
   Result<Record, Damage> read(const Answer& answer, std::string_view key);
   bool make_writes(const store::StoredPtr& stored, purge::Position position, const std::string& key, Writes& writes);
+  static bool fits(const Record& record, const config::CacheRules& rules, http::Fields& fields);   // `fields`: the record's
   store::StoredPtr keep(const Wanted& wanted, const Record& record, WallSeconds now);
   static net::Task<void> write(Tier& tier, Writes writes);
   net::Task<Answer> set(std::string_view key, std::string_view value, std::string_view ttl_ms, SteadyTime deadline);

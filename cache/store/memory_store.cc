@@ -408,7 +408,8 @@ PutResult MemoryStore::publish(const StoredPtr& fresh, const Publication& how, c
     const policy::PurgeState state =
         log.check({how.resource_hash, entry.resource(), entry.tags().data(), entry.tags().size()}, how.position);
     if (result == PutResult::stored && state == policy::PurgeState::hard) result = PutResult::purged;
-    entry.mark_checked(position);
+    // What has to be validated stays so, until it was: a floor that was raised under its fetch is not passed by being stored.
+    entry.mark_checked(state == policy::PurgeState::validate ? how.position : position);
     if (state == policy::PurgeState::soft) entry.mark_soft_purged();
     if (result == PutResult::stored && settle_place(shard, fresh, how, removed, result)) {
       unlink_all(shard, tag, removed);

@@ -46,6 +46,16 @@ std::string_view status_line_of(std::string_view head) {
   return head.starts_with("HTTP/") ? head.substr(0, head.find("\r\n") + 2) : std::string_view{};
 }
 
+void read_lines(std::string_view head, Fields& out) {
+  std::size_t at = status_line_of(head).size(), end = 0;
+  while (at < head.size() && (end = head.find("\r\n", at)) != at && end != std::string_view::npos) {
+    const std::string_view field = head.substr(at, end - at);
+    const std::size_t colon = field.find(':');
+    out.add(field.substr(0, colon), field.substr(std::min(colon + 2, field.size())));
+    at = end + 2;
+  }
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   assert(!name.empty() && is_clean_value(name));       // no CR, LF or NUL: nothing that could split the message
   assert(is_clean_value(value));

@@ -13,6 +13,8 @@ void append_request_line(std::string& out, std::string_view method, std::string_
 void append_status_line(std::string& out, int status, std::string_view reason = {});           // "" → reason_phrase()
 // The line with which a head begins, its CRLF included; "" where that is a field.
 std::string_view status_line_of(std::string_view head);
+// The fields of a head that was written here, added to `out` as views into it.
+void read_lines(std::string_view head, Fields& out);
 void append_field(std::string& out, std::string_view name, std::string_view value);
 void append_field(std::string& out, std::string_view name, std::uint64_t value);
 // All lines but those of the ids in `without` (field_bit()s).

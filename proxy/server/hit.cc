@@ -252,13 +252,7 @@ void read_stored_head(const store::StoredResponse& response, int& status, std::s
   fields.clear();
   status = response.facts().status;
   reason = line.empty() ? http::reason_phrase(status) : line.substr(kReasonAt, line.size() - kReasonAt - 2);
-  std::size_t at = line.size(), end = 0;
-  while (at < head.size() && (end = head.find("\r\n", at)) != at && end != std::string_view::npos) {
-    const std::string_view field = head.substr(at, end - at);
-    const std::size_t colon = field.find(':');
-    fields.add(field.substr(0, colon), field.substr(std::min(colon + 2, field.size())));
-    at = end + 2;
-  }
+  http::read_lines(head, fields);
 }
 
 void append_hit(Output& out, const http::RequestHead& request, const store::StoredResponse& response, const HitLabel& label,

@@ -105,6 +105,23 @@ TEST_CASE("what is coded here is one variant in Redis too, whatever else it vari
   CHECK(origin.requests("/shirt") == 2);
 }
 
+TEST_CASE("of what another instance stored every coding is made, as of one's own") {
+  Origin origin;
+  RedisServer redis;
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "line " + std::to_string(i) + " of a text\n";
+  const FieldLines fields{{"cache-control", "max-age=60"}, {"content-type", "text/plain"}};
+  origin.on("GET", "/plain").reply(200, fields, text);
+  const Proxy a(config_for_fleet(origin, server(redis), "a")), b(config_for_fleet(origin, server(redis), "b"));
+  const Proxy c(config_for_fleet(origin, server(redis), "c").add("route.cache", "compression.enabled = false"));
+  await_log_followed({&a, &b, &c});
+  CHECK(a.get("/plain", {{"accept-encoding", "gzip"}}).status == 200);
+  await_condition("gzip of what came from Redis", [&] { return b.get("/plain", {{"accept-encoding", "gzip"}}).field("content-encoding") == "gzip"; });
+  CHECK(b.get("/plain").body == text);
+  CHECK(origin.requests("/plain") == 1);
+  CHECK(c.get("/plain").body == text);            // it makes no codings: what counts on them is no use to it
+}
+
 TEST_CASE("many that miss together ask Redis once") {
   TwoInstances two;
   auto& [redis, origin, a, b] = two;
@@ -487,10 +504,26 @@ TEST_CASE("what ended in memory does not come back from Redis (RFC 9111 §4.3.3,
   }
 }
 
+TEST_CASE("purges go through where Redis takes nothing more, and their log does not fill it") {
+  Origin origin;
+  RedisServer redis;
+  redis.cli({"config", "set", "maxmemory", "48mb"});
+  redis.cli({"config", "set", "maxmemory-policy", "noeviction"});
+  const Proxy a(config_for_fleet(origin, server(redis), "a"));
+  await_log_followed({&a});
+  std::string tags;
+  for (int i = 0; i < 5'000; ++i) tags += (i == 0 ? "\"" : ",\"") + std::to_string(i) + std::string(200, 'x') + "\"";
+  for (int i = 0; i < 60; ++i) CHECK(a.purge("{\"tags\":[" + tags + "],\"count\":false}").status == 200);
+  CHECK(std::stoi(redis.cli({"xlen", "davenport:{purge-log}:entries"})) < 40);
+  redis.cli({"config", "set", "maxmemory", "1mb"});
+  CHECK(a.purge("{\"url\":\"http://shop.test/a\"}").status == 200);
+  CHECK(redis.cli({"set", "davenport:x", "y"}).starts_with("OOM"));
+}
+
 TEST_CASE("a log of purges that name thousands each is read by an instance that comes later") {
   TwoInstances two;
   auto& [redis, origin, a, b] = two;
-  for (int purge = 0; purge < 48; ++purge) {           // 85 MB of them, more than an instance takes at once
+  for (int purge = 0; purge < 48; ++purge) {           // of what is kept, more than an instance takes at once
     std::string urls;
     for (int i = 0; i < 10'000; ++i) urls += (i == 0 ? "\"" : ",\"") + std::string("http://shop.test/") + std::to_string(purge * 10'000 + i) + std::string(150, 'x') + "\"";
     CHECK(a.purge("{\"urls\": [" + urls + "], \"count\": false}").status == 200);

@@ -4,6 +4,9 @@
  * resource in the store (another slot, thus another shard: it never fails over together with the log).
  * A purge of some other resource is only a log entry that cannot hurt, so every entry here purges the resource.
  *
+ * A purge that holds at its instance before the log has it is not modelled: for what memory has it only takes validity away, and of records it
+ * says nothing until it is followed; from then on it counts from its own place, as every entry here does (EmbeddedLog::follow()).
+ *
  * Every correction is on by default. -DNO_<NAME> takes one away and gives its counterexample:
  *   NO_HEAD     a poll reads only what is after the own position: the own last entry is never read again
  *   NO_HEAD + CHAIN   ... but each entry names the nonce of the one before, and entry n+1 is checked against it

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "cache/purge/embedded_log.h"
+
 namespace davenport::purge {
 namespace {
 
@@ -15,7 +17,7 @@ struct Bench {
   std::vector<std::string> applied;
   Position local = 0;
   int floors = 0;
-  SharedState state{[this](const LogEntry& entry) {
+  SharedState state{[this](const LogEntry& entry, Position) {
                       applied.push_back(entry.id);
                       return ++local;
                     },
@@ -173,6 +175,95 @@ TEST_CASE("a response is stamped with the last entry that was applied when its f
 
 constexpr SteadyTime kStart{std::chrono::hours{1}};
 constexpr Millis kLength{1'000}, kProbation{5'000};
+
+// An instance whose purges hold here before the log has them, as SharedLog's do.
+struct Early {
+  EmbeddedLog applied;
+  Bench bench;
+  SharedState state{[this](const LogEntry& entry, Position last) { return *applied.follow(named(entry.id), last); }, [this] { return applied.raise_floor(); }, 100};
+
+  static Request named(const std::string& id) {                // the purge of id "milk/1" is of "milk"
+    Request request;
+    request.targets = {{Kind::tag, id.substr(0, id.find('/'))}};
+    request.id = id;
+    return request;
+  }
+  void purge(const std::string& id) { REQUIRE(applied.record(named(id))); }
+  void poll() { state.absorb(bench.page(state.at().position)); }
+  // What does a record say that was stamped with this entry?
+  policy::PurgeState judge(const std::string& tag, const Pid& pid) {
+    const auto since = state.local_of(pid);
+    if (!since) return policy::PurgeState::validate;
+    const Hash128 hash = tag_hash(tag);
+    return applied.check({hash128("shop/x", process_seed()), "shop/x", &hash, 1}, *since);
+  }
+};
+
+TEST_CASE("a purge that held here early counts from its place in the log: what is stamped before that has not seen it") {
+  Early a;
+  a.bench.add("start/1", 10);
+  a.poll();
+  SUBCASE("another one came to stand before it") {
+    a.purge("milk/1");
+    a.bench.add("bread/1", 11);
+    a.poll();
+    a.bench.add("milk/1", 12);
+    a.poll();
+    CHECK(a.judge("milk", {2, 11}) == policy::PurgeState::hard);
+    CHECK(a.judge("milk", {3, 12}) == policy::PurgeState::valid);
+    CHECK(a.judge("bread", {2, 11}) == policy::PurgeState::valid);
+  }
+  SUBCASE("two of its own stand behind one another") {
+    a.purge("milk/1");
+    a.purge("bread/1");
+    a.bench.add("milk/1", 11);
+    a.poll();
+    CHECK(a.judge("bread", {2, 11}) == policy::PurgeState::hard);
+    CHECK(a.judge("milk", {2, 11}) == policy::PurgeState::valid);
+    a.bench.add("bread/1", 12);
+    a.poll();
+    CHECK(a.judge("bread", {2, 11}) == policy::PurgeState::hard);
+    CHECK(a.judge("bread", {3, 12}) == policy::PurgeState::valid);
+  }
+  SUBCASE("nothing stands between: what was asked for since then has seen it, and is not asked for again") {
+    a.purge("milk/1");
+    const Position asked_at = a.applied.position();
+    a.bench.add("milk/1", 11);
+    a.poll();
+    CHECK(a.state.pid_at(asked_at) == Pid{2, 11});
+    CHECK(a.applied.position() == asked_at);
+  }
+}
+
+TEST_CASE("what a fork has lost holds here against what is stamped with the log's new end") {
+  Early a;
+  a.bench.add("start/1", 10).add("milk/1", 11);
+  a.poll();
+  a.bench.log.pop_back();
+  a.bench.add("bread/1", 12);
+  a.poll();
+  REQUIRE(a.state.forks() == 1);
+  CHECK(a.judge("milk", {2, 12}) == policy::PurgeState::hard);
+  CHECK(a.judge("cheese", {2, 12}) == policy::PurgeState::valid);
+  a.bench.add("milk/1", 13);                                   // appended again
+  a.poll();
+  CHECK(a.judge("milk", {2, 12}) == policy::PurgeState::hard);
+  CHECK(a.judge("milk", {3, 13}) == policy::PurgeState::valid);
+}
+
+TEST_CASE("a cluster that was made anew, with lower epochs, is followed once the old one is known to be gone") {
+  Bench bench;
+  bench.epoch = 7;
+  bench.add("a", 11);
+  bench.poll();
+  bench.log.clear();
+  bench.epoch = 3;
+  bench.add("b", 21);
+  CHECK(bench.poll() == Step::isolated);
+  bench.state.forget_epoch();
+  CHECK(bench.poll() == Step::fork);
+  CHECK(bench.state.at() == Pid{1, 21});
+}
 
 TEST_CASE("a lease begins with an acknowledged heartbeat, and runs from its sending") {
   Lease lease(kLength, kProbation);

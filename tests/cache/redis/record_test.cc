@@ -36,6 +36,7 @@ TEST_CASE("a record comes back as it was") {
   for (const std::string_view mac_key : {std::string_view{}, std::string_view{"a key of the fleet"}}) {
     Record record = sample();
     record.selector = "selector bytes";
+    record.codable = true;
     const std::string value = sealed(record, mac_key);
     const Result<Record, Damage> read = decode(value, kKey, mac_key);
     REQUIRE(read);
@@ -53,6 +54,7 @@ TEST_CASE("a record comes back as it was") {
     CHECK(read->facts.stale_if_error == 6);
     CHECK(read->facts.keep == 7);
     CHECK(read->facts.status == 200);
+    CHECK(read->codable);
     CHECK(read->facts.immutable);
     CHECK(read->facts.has_validator);
     CHECK_FALSE(read->facts.no_cache);

@@ -316,6 +316,21 @@ TEST_CASE("what a purge since the fill began hits is refused, or stored as soft-
   }
 }
 
+TEST_CASE("what was asked for before a floor was raised is stored, and still to be validated") {
+  MemoryStore store(settings(4 * kMiB));
+  purge::EmbeddedLog log;
+  Put how;
+  how.position = log.position();
+  log.raise_floor();
+  StoredPtr late;
+  REQUIRE(put(store, log, Key("h/x"), "late", how, &late) == PutResult::stored);
+  CHECK(log.check(late->names(), late->checked_at()) == policy::PurgeState::validate);
+  how.position = log.position();
+  StoredPtr after;
+  REQUIRE(put(store, log, Key("h/x"), "after", how, &after) == PutResult::stored);
+  CHECK(log.check(after->names(), after->checked_at()) == policy::PurgeState::valid);
+}
+
 TEST_CASE("a refresh that began before a purge is refused as well") {
   MemoryStore store(settings(4 * kMiB));
   purge::EmbeddedLog log;
