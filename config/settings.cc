@@ -74,7 +74,7 @@ constexpr Setting<Config> kFile[] = {
 
     {"forwarding.trusted_proxies", at<Config, &Config::forwarding, &Forwarding::trusted_proxies>,
      "Addresses and networks of proxies before this one (`\"unix\"`: whoever comes over a Unix socket), whose "
-     "X-Forwarded-For, Forwarded and X-Request-Id are believed.",
+     "X-Forwarded-*, Forwarded and X-Request-Id are believed. The scheme and host that they name are part of a key.",
      {.example = R"(["10.0.0.0/8", "fd00::/8"])"}},
     {"forwarding.forwarded", at<Config, &Config::forwarding, &Forwarding::forwarded>,
      "Tell origins about the client with Forwarded (RFC 7239)."},

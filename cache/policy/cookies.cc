@@ -31,6 +31,22 @@ std::optional<std::string_view> find_cookie(const http::Fields& fields, std::str
   return std::nullopt;
 }
 
+std::optional<std::string_view> all_cookies(const http::Fields& fields, std::string_view name, std::string& scratch) {
+  std::optional<std::string_view> all;
+  CookieReader cookies(fields);
+  while (const auto cookie = cookies.next()) {
+    if (cookie->name != name) continue;
+    if (all) {
+      if (all->data() != scratch.data()) scratch.assign(*all);
+      scratch.append(";").append(cookie->value);
+      all = scratch;
+    } else {
+      all = cookie->value;
+    }
+  }
+  return all;
+}
+
 bool has_pass_cookie(const http::Fields& fields, const config::CacheRules& rules) {
   if (rules.pass_cookies.empty() || !fields.has(http::FieldId::cookie)) return false;
   CookieReader cookies(fields);

@@ -26,6 +26,8 @@ class CookieReader {
 
 // The first cookie of that name, which is case-sensitive.
 std::optional<std::string_view> find_cookie(const http::Fields& fields, std::string_view name);
+// All of that name: their values with ';' between, which no value holds. Which of them an origin takes nobody knows.
+std::optional<std::string_view> all_cookies(const http::Fields& fields, std::string_view name, std::string& scratch);
 
 // One that the route's pass_cookies names: nothing of such a request is stored.
 bool has_pass_cookie(const http::Fields& fields, const config::CacheRules& rules);

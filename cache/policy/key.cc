@@ -246,7 +246,7 @@ bool has_query_rules(const config::CacheRules& rules) {
 }
 
 KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std::string_view canonical_host,
-                  const config::CacheRules& rules, std::string& scratch) {
+                  const config::CacheRules& rules, std::string& scratch, std::string_view forwarded_host) {
   const auto [asked_host, port] = split(request.authority);
   const std::string_view host = canonical_host.empty() ? asked_host : canonical_host;
   Prefix prefix;
@@ -273,7 +273,11 @@ KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std
   std::memcpy(scratch.data(), &prefix, sizeof prefix);
   const std::size_t resource_bytes = scratch.size() - sizeof prefix;
   for (const std::string& name : rules.key_fields) append_field_part(scratch, name, request.fields);
-  for (const std::string& name : rules.key_cookies) append_part(scratch, 'c', name, find_cookie(request.fields, name));
+  for (const std::string& name : rules.key_cookies) {
+    std::string values;
+    append_part(scratch, 'c', name, all_cookies(request.fields, name, values));
+  }
+  if (!forwarded_host.empty()) append_part(scratch, 'h', "", forwarded_host);
 
   KeyParts parts;
   parts.key = scratch;

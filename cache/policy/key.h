@@ -31,8 +31,10 @@ struct KeyParts {                  // views into the scratch that made them
 // the request's: an answer may hold links with it.
 // Query rules: dropped parameters are known by their name, sorting is by name and keeps the order of equal ones ("a=2&a=1" is
 // not "a=1&a=2"). A query of which everything was dropped is none.
+// `forwarded_host`: the host that a trusted proxy says the client asked, where that is another than the request's; an origin may write links
+// by it.
 KeyParts make_key(const http::RequestHead& request, std::string_view scheme, std::string_view canonical_host,
-                  const config::CacheRules& rules, std::string& scratch);
+                  const config::CacheRules& rules, std::string& scratch, std::string_view forwarded_host = {});
 
 // Is the query of a key another one than the request's?
 bool has_query_rules(const config::CacheRules& rules);

@@ -261,11 +261,12 @@ bool is_made_for_origin(std::string_view name) {
 
 bool varies_on_everything(const http::Fields& response) {
   if (!response.has(FieldId::vary)) return false;
+  std::size_t names = 0;
   for (const http::Field& line : response) {
     if (line.id != FieldId::vary) continue;
     http::ListReader list(line.value);
     while (const auto member = list.next()) {
-      if (*member == "*" || !http::is_token(*member) || is_made_for_origin(*member)) return true;
+      if (*member == "*" || !http::is_token(*member) || is_made_for_origin(*member) || ++names > kMostVaryNames) return true;
     }
   }
   return false;

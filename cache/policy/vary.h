@@ -22,7 +22,8 @@
 namespace davenport::policy {
 
 // "*" in any member or line. A member that is no field name counts as "*" too: nobody knows what it would choose by; and so does one that
-// the origin gets from us (X-Forwarded-For, Forwarded, X-Request-Id).
+// the origin gets from us (X-Forwarded-For, Forwarded, X-Request-Id). More names than anybody needs are "*", for each look compares them all.
+inline constexpr std::size_t kMostVaryNames = 32;
 bool varies_on_everything(const http::Fields& response);
 
 // The selector of a response to `request`: names and values. "" where it has no Vary. `codings_are_ours`: what it was coded as does

@@ -70,7 +70,9 @@ std::optional<ParseFault> finish(ResponseHead& head, Method request_method, cons
     if (const auto fault = facts.check_transfer_encoding(head.fields, head.minor)) return fault;
   }
   if (head.status < 200 || head.status == 204) {
-    // Neither field may be sent with these (RFC 9110 §8.6, RFC 9112 §6.1): what we pass on must not repeat it.
+    // Neither field may be sent with these (RFC 9110 §8.6, RFC 9112 §6.1): what we pass on must not repeat it. Who says that a body
+    // follows may well send one: what comes behind is not the next answer.
+    if (head.status == 204 && (chunked || head.content_length != 0)) head.keep_alive = false;
     head.framing = Framing::none;
     head.content_length = 0;
     head.fields.remove(FieldId::content_length);

@@ -2,6 +2,7 @@
 
 #include "cache/policy/hints.h"
 #include "proxy/server/client.h"
+#include "proxy/server/forward.h"
 #include "proxy/server/relay.h"
 #include "proxy/server/request.h"
 
@@ -38,6 +39,15 @@ void hint_early(Client& client, Request& request) {
   head.reason = http::reason_phrase(103);
   head.fields.add("Link", links);
   pass_interim(client, request, head);
+}
+
+void remember_hints(EarlyHints& hints, const Request& request, const http::ResponseHead& head, purge::Position position) {
+  if (!request.rules().early_hints || request.head.method != http::Method::get || head.status != 200) return;
+  http::Fields fields;
+  std::string lines;
+  const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
+  make_client_fields(request, head, nullptr, subject, policy::Brings::answer, read_wall_seconds(), fields, lines);
+  remember_hints(hints, request, head.status, fields, position);
 }
 
 void remember_hints(EarlyHints& hints, const Request& request, int status, const http::Fields& fields, purge::Position position) {

@@ -43,5 +43,7 @@ class EarlyHints {
 void hint_early(Client& client, Request& request);
 // After the origin's answer: `fields` as clients get them.
 void remember_hints(EarlyHints& hints, const Request& request, int status, const http::Fields& fields, purge::Position position);
+// Of an answer as it came, to a request that was asked as for everybody.
+void remember_hints(EarlyHints& hints, const Request& request, const http::ResponseHead& head, purge::Position position);
 
 }  // namespace davenport::server

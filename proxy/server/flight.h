@@ -42,7 +42,7 @@ struct FlightHead {
   bool codable = false;                // policy/coding.h: forms may be made of it
   policy::Coding coding = policy::Coding::identity;
   std::vector<Hash128> tags;
-  bool length_known = false;
+  bool length_known = false;           // by Content-Length or, of a 206, by its range: a body of another size is no answer
   bool old_rules = false;              // made by a configuration that has been replaced meanwhile
   std::uint64_t length = 0;
   http::Fields trailers;               // none of them is stored

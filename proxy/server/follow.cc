@@ -129,7 +129,9 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
   append_arriving_head(client, request, head, arrival, passing, leader, private_lines, account);
   if (head_only) co_return;                       // the body goes on to the store without it
   std::uint64_t offset = arrival.part ? arrival.part->first : 0;
-  const std::uint64_t end = arrival.part ? arrival.part->last + 1 : std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t promised = arrival.part ? arrival.part->last + 1 : arrival.known ? arrival.length : 0;      // to the client, or by the origin
+  // What is coded goes to the end of its flight, where its coding ends too.
+  const std::uint64_t end = (arrival.part || arrival.known) && !passing.codes() ? promised : std::numeric_limits<std::uint64_t>::max();
   std::uint64_t in_a_row = 0;                      // bytes since others were served
   while (offset < end) {
     const FlightView view = seat.flight().view();
@@ -151,7 +153,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
       if (chunked) out.text("\r\n");
       offset += covered;
       account.body_bytes += covered;
-    } else if (view.stage == Stage::complete) {
+    } else if (view.stage == Stage::complete && offset >= promised) {
       passing.finish();
       if (passing.failed()) {
         client.finish_uncleanly();

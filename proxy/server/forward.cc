@@ -99,6 +99,17 @@ bool trusted_peer(const Snapshot& snapshot, const Peer& peer) {
   return false;
 }
 
+Spoken spoken_by(const Snapshot& snapshot, const Peer& peer, const http::RequestHead& head) {
+  Spoken spoken{peer.https ? "https" : "http", {}};
+  constexpr std::uint64_t kSaid = bits({FieldId::x_forwarded_proto, FieldId::x_forwarded_host});
+  if ((head.fields.present() & kSaid) == 0 || !snapshot.config->forwarding.x_forwarded || !trusted_peer(snapshot, peer)) return spoken;
+  const std::string_view proto = head.fields.get(FieldId::x_forwarded_proto), host = head.fields.get(FieldId::x_forwarded_host);
+  if (iequals(proto, "https")) spoken.scheme = "https";
+  if (iequals(proto, "http")) spoken.scheme = "http";
+  if (!iequals(host, head.authority)) spoken.forwarded_host = host;
+  return spoken;
+}
+
 std::string_view client_address(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields) {
   if (!fields.has(FieldId::x_forwarded_for) || !trusted_peer(snapshot, peer)) return peer.address;
   const http::Field* last = nullptr;
@@ -280,6 +291,7 @@ void make_client_fields(const Request& request, const http::ResponseHead& respon
       if (field.id == FieldId::trailer) continue;         // none is kept
       if (field.id == FieldId::age) continue;             // made anew at each use (RFC 9111 §4.2.3)
       if (!policy::is_stored_field(field, *verdict, rules, response)) {
+        if (field.id == FieldId::content_range) continue;    // of a 206 that holds everything: what the client gets has its own
         if (!policy::removed_by_rules(request.route->headers, subject, field.name)) http::append_field(private_lines, field.name, field.value);
         continue;
       }

@@ -15,6 +15,13 @@ namespace davenport::server {
 // Is this peer one of forwarding.trusted_proxies?
 bool trusted_peer(const Snapshot& snapshot, const Peer& peer);
 
+// What the client asked for, as far as it is told by a trusted proxy in front: the scheme, where that ended its TLS, and the host, where it
+// asked us for another one ("": it did not). Both go to the origin, so that both are part of a key.
+struct Spoken {
+  std::string_view scheme, forwarded_host;
+};
+Spoken spoken_by(const Snapshot& snapshot, const Peer& peer, const http::RequestHead& head);
+
 // Whom the log names: behind trusted proxies the last address of X-Forwarded-For that is none of theirs, else the peer.
 std::string_view client_address(const Snapshot& snapshot, const Peer& peer, const http::Fields& fields);
 

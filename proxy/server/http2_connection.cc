@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/text.h"
 #include "core/base/log.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/forward.h"
@@ -266,7 +267,7 @@ void Http2Connection::on_request(Http2Stream& stream, bool ends) {
   if (const std::uint32_t most = limits().requests_per_connection; most != 0 && requests_ == most) session_->end(Http2Error::none);
   if (const auto fault = head_.finish(ends, parsed_)) return refuse(stream, *fault);
   // Another scheme than the connection's is refused by the story, as that of an absolute target is.
-  const bool own_scheme = parsed_.scheme.empty() || parsed_.scheme == (peer_.https ? "https" : "http");
+  const bool own_scheme = parsed_.scheme.empty() || iequals(parsed_.scheme, peer_.https ? "https" : "http");
   if (!own_scheme && parsed_.form == http::TargetForm::origin) parsed_.form = http::TargetForm::absolute;
   Looked looked;
   if (own_scheme && answer_now(worker_, peer_, parsed_, true, clocks_, stream.output(), looked)) {

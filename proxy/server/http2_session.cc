@@ -15,6 +15,7 @@ constexpr std::size_t kContinuations = 32;         // of one head
 // RFC 9113 §5.1.2: a stream above the limit is reset, where nghttp2 would end the connection once its limit was acknowledged. So
 // the limit that clients are told is kept in on_head_begins(), and nghttp2 has one so far beyond it that only a flood gets there.
 constexpr std::uint32_t kBeyondStreams = 1'000;
+constexpr std::size_t kQueuedFrames = 4'000;       // that wait to be sent, refusals above all: of a client that does not read
 constexpr std::size_t kFirstSetting = kFrameHead;  // in the frame: its identifier (16 bits), its value (32)
 constexpr std::size_t kAcknowledgements = 100;     // that wait to be sent: a client that asks for more does not read
 
@@ -49,7 +50,8 @@ struct Http2Session::Callbacks {
     return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
+  static int begin_frame(nghttp2_session* session, const nghttp2_frame_hd* frame, void* user) {
+    if (nghttp2_session_get_outbound_queue_size(session) > kQueuedFrames) self(user).connection_.on_flood();
     const bool empty_data = frame->type == NGHTTP2_DATA && frame->length == 0 && (frame->flags & NGHTTP2_FLAG_END_STREAM) == 0;
     if (empty_data || (frame->type != NGHTTP2_DATA && frame->type != NGHTTP2_HEADERS)) self(user).connection_.on_control_frame();
     return self(user).connection_.flooded() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;

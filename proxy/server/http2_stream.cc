@@ -121,7 +121,7 @@ void Http2Stream::give(std::size_t bytes, Output& into) {
 }
 
 void Http2Stream::leave() {
-  if (gone_ || (answer_ended_ && output_->empty())) return;
+  if (gone_ || (tunnel_ == nullptr && answer_ended_ && output_->empty())) return;      // a tunnel has two ends
   gone_ = true;
   output_->clear();
   if (arrived_.waiting()) arrived_.notify();

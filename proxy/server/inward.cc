@@ -31,6 +31,7 @@ using FieldLines = std::vector<std::pair<std::string, std::string>>;
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 
 std::string_view scheme_here(const Snapshot& snapshot, std::string_view wanted) {
+  if (!snapshot.config->forwarding.trusted_proxies.empty()) return iequals(wanted, "https") ? "https" : "http";   // it may be spoken there
   bool plain = false, tls = false;
   for (const config::Listener& listener : snapshot.config->listeners) {
     tls = tls || listener.tls.on();

@@ -17,7 +17,7 @@ namespace davenport::server {
 class Worker;
 
 // A GET of an absolute URL as a visitor would send it to this instance; null where the URL is none or no route takes it. The key's
-// scheme is the URL's where a listener speaks it, else the one that all of them speak.
+// scheme is the URL's where a listener speaks it, or a trusted proxy may, else the one that all of them speak.
 std::unique_ptr<Request> make_inward_request(Worker& worker, std::string_view url, std::string_view coding);
 
 // The same of a key (policy/key.h) and a selector (policy/selector.h) that were stored or seen before; null also where today's rules would

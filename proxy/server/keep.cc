@@ -156,6 +156,10 @@ std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& requ
   head->tags = hashes_of(worker, policy::tags_of(response.fields, rules));
   head->length_known = response.framing != http::Framing::chunked && response.framing != http::Framing::until_close;
   head->length = response.framing == http::Framing::length ? response.content_length : 0;
+  if (const auto part = policy::part_of(response)) {
+    head->length_known = true;
+    head->length = part->range.size();
+  }
   verdict.facts.relabelled = policy::relabels_freshness(request.route->headers, subject, rules);
   head->old_rules = request.snapshot != worker.snapshot();
   if (head->codable) policy::vary_by_coding(fields);
@@ -166,6 +170,10 @@ std::shared_ptr<FlightHead> make_flight_head(Worker& worker, const Request& requ
 
 policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr& stored) {
   const FlightHead& head = *landing.head;
+  if (head.length_known && landing.fill->size() != head.length) {        // RFC 9111 §3.3
+    count(worker, policy::Storing::incomplete);
+    return policy::Storing::incomplete;
+  }
   std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
   // So that clients can validate what came without a tag. An origin never sees it (policy/coding.h origin_tags()).
   if (head.status == 200 && landing.fill->size() != 0 && !head.fields.has(http::FieldId::etag)) {

@@ -33,7 +33,12 @@ void leave(Worker& worker, const Flight& flight) {
 void land(Worker& worker, const Landing& landing) {
   store::StoredPtr stored;
   const policy::Storing storing = commit(worker, landing, stored);
-  landing.flight->complete(landing.head, landing.fill, std::move(stored), storing);
+  if (storing == policy::Storing::incomplete) {
+    worker.metrics().origin_failures.add();
+    landing.flight->fail({origin::FailureKind::protocol_error, "a body that is not as long as its range", false});
+  } else {
+    landing.flight->complete(landing.head, landing.fill, std::move(stored), storing);
+  }
   leave(worker, *landing.flight);
 }
 

@@ -167,6 +167,7 @@ Sent Output::write_by(Write how, net::Stream& stream) {
         }
       }
     }
+    if (total == 0) return Sent::failed;               // less is there than was promised
     const net::Io io = (stream.*how)(pieces.data(), static_cast<int>(count), total);
     if (io.status == net::Io::Status::ok) {
       advance(io.bytes);

@@ -63,9 +63,9 @@ std::optional<origin::Piece> JoinedBody::next_of(store::StoredPtr& part, bool la
   std::array<iovec, 1> piece;
   std::uint64_t covered = 0;
   const std::uint64_t left = part->body_bytes() - offset_;
-  if (part->body(offset_, left, piece, covered) == 0) return std::nullopt;
+  if (part->body(offset_, left, piece, covered) == 0) piece[0] = {};      // nothing is left of it
   offset_ += covered;
-  const bool end = offset_ == part->body_bytes();
+  const bool end = covered == 0 || offset_ == part->body_bytes();
   const origin::Piece out{{static_cast<const char*>(piece[0].iov_base), covered}, end && last};
   if (end) {
     done_ = std::move(part);          // its bytes are still being looked at

@@ -58,7 +58,8 @@ bool answer_now(Worker& worker, const Peer& peer, const http::RequestHead& head,
   const config::CacheRules& rules = config::rules_of(*route, head.path);
   if (policy::must_pass(head, rules)) return false;
   const std::string_view host = route->hosts.empty() ? std::string_view{} : policy::canonical_host(*route, head.authority);
-  const policy::KeyParts key = looked.key = policy::make_key(head, peer.https ? "https" : "http", host, rules, worker.key_scratch());
+  const Spoken spoken = spoken_by(snapshot, peer, head);
+  const policy::KeyParts key = looked.key = policy::make_key(head, spoken.scheme, host, rules, worker.key_scratch(), spoken.forwarded_host);
   const purge::Log& log = worker.shared().purge_log;
   HotTable& hot = worker.hot();
   HotTable::Formatted* formatted = nullptr;
@@ -116,7 +117,7 @@ std::unique_ptr<Request> take_request(Worker& worker, const Peer& peer, http::Re
   request->now = now;
   request->take(head, bytes);
   request->peer = peer;
-  request->scheme = peer.https ? "https" : "http";
+  request->scheme = spoken_by(*request->snapshot, peer, request->head).scheme;
   request->route = looked.routed ? looked.route : route_of(*request->snapshot, request->head.authority, request->head.path, worker.text_scratch());
   if (!looked.key.key.empty()) request->take_key(looked.key);
   request->found = std::move(looked.found);

@@ -9,6 +9,7 @@
 #include "proxy/server/body_reader.h"
 #include "proxy/server/cache_status.h"
 #include "proxy/server/client.h"
+#include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -228,7 +229,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   http::Fields fields;
   make_origin_fields(request, request.peer, Purpose::pass, fields);
   std::string target;
-  const bool bare_options = request.head.method == http::Method::options && request.head.form == http::TargetForm::absolute &&
+  const bool bare_options = request.head.major == 1 && request.head.method == http::Method::options && request.head.form == http::TargetForm::absolute &&
                             request.head.target.find('/', request.head.scheme.size() + 3) == std::string_view::npos && !request.head.has_query;   // RFC 9112 §3.2.4
   if (request.head.form == http::TargetForm::asterisk || bare_options) {
     target = "*";
@@ -310,7 +311,9 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
   } else if (!head) {
     worker.metrics().origin_failures.add();
     log_debug("origin {}: {}", request.snapshot->config->origins[request.route->origin].name, head.error().detail);
-    if (body != nullptr && body->fault == BodyReader::Fault::none && !body->reader->finished()) client.close_after_this();
+    // A body that was not read to its end is no request (RFC 9112 §9.3), also where nobody has begun to read it.
+    const bool unread = body == nullptr ? has_body : body->fault == BodyReader::Fault::none && !body->reader->finished();
+    if (unread) client.close_after_this();
     if (body != nullptr && body->fault != BodyReader::Fault::none) {
       append_body_fault(client, request, body->fault, account);
     } else {
@@ -320,6 +323,7 @@ net::Task<void> relay(Client& client, Request& request, policy::Reason reason, A
     worker.metrics().origin_first_byte.observe(account.origin_time);
     if ((*head)->status >= 500) worker.metrics().origin_errors.add();
     const policy::Times times{request_time, read_wall_seconds()};
+    if (request.rules().early_hints && asked_as_for_store(request, fields, target, **head)) remember_hints(worker.shared().hints, request, **head, asked_at);
     const std::optional<purge::Position> invalidated = invalidate(worker, request, **head);
     compare_with_stored(worker, request, ask, asked_at, **head, times);
     const std::unique_ptr<Keeper> keeper = keep_post(worker, request, ask, **head, times, asked_at, invalidated);

@@ -8,7 +8,6 @@
 #include "core/http/serializer.h"
 #include "proxy/server/answer.h"
 #include "proxy/server/cache_status.h"
-#include "proxy/server/early_hints.h"
 #include "proxy/server/forward.h"
 #include "proxy/server/hit.h"
 #include "proxy/server/keep.h"
@@ -61,8 +60,6 @@ bool append_relayed_head(Client& client, const Request& request, const http::Res
   const policy::RuleSubject subject = rule_subject(request, head.status, head.fields.get(http::FieldId::content_type));
   const policy::Brings brings = head.status == 304 ? policy::Brings::update : policy::Brings::answer;
   make_client_fields(request, head, nullptr, subject, brings, read_wall_seconds(), fields, lines);
-  Shared& shared = client.worker().shared();
-  remember_hints(shared.hints, request, head.status, fields, shared.purge_log.position());
   if (head.status == 304) name_coded_tag(request.head.fields, fields);
   if (!upgraded && !kept) {
     const bool length_known = head.framing == http::Framing::length || (head_only && head.content_length > 0);

@@ -81,7 +81,7 @@ bool answer_itself(Client& client, Request& request, Account& account) {
     own(client, request, {204, "", kAllow}, account);
     return true;
   }
-  if (head.form == http::TargetForm::absolute && !iequals(head.scheme, request.scheme)) {
+  if (head.form == http::TargetForm::absolute && !iequals(head.scheme, request.peer.https ? "https" : "http")) {
     if (has_body) client.close_after_this();
     own(client, request, {421, "The target's scheme is not that of this connection (RFC 9110 section 7.4)."}, account);
     return true;
@@ -120,6 +120,8 @@ net::Task<void> relay_led(Client& client, Request& request, const Led& led, Acco
   account.origin_server = led.server;
   account.origin_time = led.first_byte;
   account.storing = led.storing;
+  Shared& shared = client.worker().shared();
+  remember_hints(shared.hints, request, *led.head, shared.purge_log.position());
   if (led.keeper == nullptr && led.private_lines.empty() && answered_not_modified(client, request, *led.exchange, *led.head, account)) co_return;
   co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
 }
@@ -323,7 +325,7 @@ net::Task<void> answer(Client& client, Request& request) {
     if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
     if (request.key.key.empty()) {
       request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
-                                     request.rules(), request.key_bytes);
+                                     request.rules(), request.key_bytes, spoken_by(*request.snapshot, request.peer, request.head).forwarded_host);
     }
     if (pass) {
       if (!request.head.wants_upgrade) hint_early(client, request);

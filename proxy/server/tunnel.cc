@@ -38,12 +38,11 @@ net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int
     if (failed) break;
   }
   to.shutdown_write();
-  --open;
-  if (failed) {
+  if (failed) {                      // the other direction ends within these, and may not be the last: what both use goes with that
     from.cancel();
     to.cancel();
   }
-  if (open == 0) done.notify();
+  if (--open == 0) done.notify();
 }
 
 }  // namespace davenport::server

@@ -452,6 +452,33 @@ TEST_CASE("an origin that never says 100 gets the body all the same, soon or as 
   CHECK(waiting.read().body == "body");
 }
 
+TEST_CASE("a tunnel that either side resets ends both, and nothing else") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1"));
+  origin.on("GET", "/stays").websocket().tunnel();
+  origin.on("GET", "/resets").websocket().run([](Exchange& exchange) { static_cast<void>(exchange.wire.take(2)); }).reset();
+  const FieldLines opening{{"connection", "upgrade"}, {"upgrade", "websocket"}, {"sec-websocket-version", "13"}, {"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+  Client other = proxy.client();
+  other.send_request("GET", "/stays", opening);
+  CHECK(other.read().status == 101);
+  for (int i = 0; i < 20; ++i) {
+    const bool by_origin = i % 2 == 0;
+    Client client = proxy.client();
+    client.send_request("GET", by_origin ? "/resets" : "/stays", opening);
+    CHECK(client.read().status == 101);
+    client.send("hi");
+    if (by_origin) {
+      client.await_close();
+    } else {
+      CHECK(client.read_bytes(2) == "hi");
+      client.reset();
+    }
+    proxy.await_metric("tunnels_open", 1);
+  }
+  other.send("still here");
+  CHECK(other.read_bytes(10) == "still here");
+}
+
 TEST_CASE("an upgrade to another HTTP is ignored, and a switch to what was not asked for is no tunnel (RFC 9110 §7.8)") {
   Origin origin;
   const Proxy proxy(config_for(origin));

@@ -106,3 +106,12 @@ TEST_CASE("who passes, with a session say, gets the hints that others' answers t
   CHECK(cache_status(passed).get("fwd") == "bypass");
   CHECK(hints_of(passed) == std::vector<std::string>{kLink});
 }
+TEST_CASE("hints are learnt of what was asked as for everybody, not of what a client made the origin say") {
+  Origin origin;
+  const Proxy proxy(hinting(origin));
+  origin.on("GET", "/page").reply(200, {{"cache-control", "max-age=60"}, {"link", "<https://evil.test/app.js>; rel=preload; as=script"}}, "page");
+  proxy.get("/page", {{"x-host", "evil.test"}, {"if-unmodified-since", "Fri, 01 Jan 2100 00:00:00 GMT"}});
+  CHECK(origin.last_request("/page").fields.has("x-host"));
+  CHECK(hints_of(proxy.get("/page")).empty());
+}
+

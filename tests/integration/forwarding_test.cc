@@ -98,6 +98,25 @@ TEST_CASE("a trusted proxy's word about the client is kept and continued") {
   CHECK(request.field("x-request-id") == "chosen");
 }
 
+TEST_CASE("what a trusted proxy says of scheme and host is part of the key, for the origin answers by it") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("forwarding", "trusted_proxies = [\"127.0.0.0/8\"]"));
+  const Proxy trusts_nobody(config_for(origin));
+  origin.on("GET", "/p").reply([](const SeenRequest& request) {
+    return Reply{200, {{"cache-control", "max-age=60"}}, request.field("x-forwarded-proto") + "://" + request.field("x-forwarded-host")};
+  });
+  for (int i = 0; i < 2; ++i) {
+    CHECK(proxy.get("/p", {{"x-forwarded-proto", "http"}}).body == "http://shop.test");
+    CHECK(proxy.get("/p", {{"x-forwarded-proto", "https"}}).body == "https://shop.test");
+    CHECK(proxy.get("/p", {{"x-forwarded-proto", "https"}, {"x-forwarded-host", "public.test"}}).body == "https://public.test");
+    CHECK(proxy.get("/p").body == "http://shop.test");
+    CHECK(trusts_nobody.get("/p", {{"x-forwarded-proto", "https"}, {"x-forwarded-host", "evil.test"}}).body == "http://shop.test");
+  }
+  CHECK(origin.requests("/p") == 4);
+  CHECK(proxy.purge(R"({"url": "http://shop.test/p"})").status == 200);
+  CHECK_FALSE(is_hit(proxy.get("/p", {{"x-forwarded-proto", "https"}, {"x-forwarded-host", "public.test"}})));
+}
+
 TEST_CASE("Forwarded and X-Forwarded-* can be switched off, and then a client's own do not pass either") {
   Passing it([](ProxyConfig config) {
     return config.add("forwarding", "forwarded = false").add("forwarding", "x_forwarded = false");

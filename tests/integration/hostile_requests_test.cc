@@ -245,4 +245,22 @@ TEST_CASE("a cache key cannot be forged with what a target may hold") {
   }
 }
 
+TEST_CASE("the body of a request whose origin cannot be reached is no request (RFC 9112 §9.3)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("origin.app", "retries = 0"));
+  origin.stop();
+  const std::string inner = "GET /smuggled HTTP/1.1\r\nHost: shop.test\r\n\r\n";
+  for (const std::string& request : {post("Content-Length: " + std::to_string(inner.size()), inner),
+                                     post("Transfer-Encoding: chunked", "2c\r\n" + inner.substr(0, 44) + "\r\n0\r\n\r\n"),
+                                     post("Expect: 100-continue\r\nContent-Length: " + std::to_string(inner.size()), inner)}) {
+    CAPTURE(request);
+    Client client = proxy.client();
+    client.send(request);
+    const RawResponse response = client.read();
+    CHECK(response.status >= 502);
+    CHECK(same_name(response.field("connection"), "close"));
+    CHECK(client.await_close().empty());
+  }
+}
+
 TEST_SUITE_END();

@@ -302,6 +302,22 @@ TEST_CASE("streams above what was granted are refused, and the others are answer
   }
 }
 
+TEST_CASE("a client that is refused streams and does not read is told to calm down: refusals are not kept for it without end") {
+  const Settings settings{{"http2", "streams = 3"}};
+  Target target(settings);
+  Barrier answer{"origin may answer"};
+  target.origin.on("POST", "/slow").await(answer).reply(200, {}, "waited");
+  Http2Client client(target.proxy->port(), 4'096);
+  std::string requests;
+  for (std::uint32_t stream = 1; stream < 7; stream += 2) requests += head(stream, but(":path", "/slow"));
+  for (std::uint32_t stream = 7; stream < 2'000'000; stream += 2) requests += Frame{Frame::headers, kWhole, stream, "\x82\x86\x84"}.bytes();
+  static_cast<void>(client.send(requests));             // more refusals than the socket takes
+  target.proxy->await_metric("http2_calmed", 1);
+  answer.open();
+  CHECK(target.proxy->get("/well").body == "well");
+  target.origin.forgive();
+}
+
 TEST_CASE("a stored answer that waits for a window counts as a stream") {
   const Settings settings{{"http2", "streams = 2"}, {"route.cache", "enabled = true"}};
   Target target(settings);

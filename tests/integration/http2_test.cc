@@ -511,4 +511,27 @@ TEST_CASE("curl and nghttp agree") {
   CHECK(run({"/usr/bin/h2load", "-n", "3000", "-c", "3", "-m", "50", url + "/large"}).find("3000 succeeded, 0 failed") != std::string::npos);
 }
 
+TEST_CASE("a WebSocket that its origin closes is over, though the client says nothing (RFC 8441 §5)") {
+  Shop shop;
+  const Proxy proxy(shop.config);
+  shop.origin.on("GET", "/ws").websocket().raw("bye").close();
+  Http2Client client(proxy.port());
+  for (int i = 0; i < 5; ++i) {
+    const std::uint32_t stream =
+        client.open({{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "http"}, {":authority", kHost}, {":path", "/ws"}, {"sec-websocket-version", "13"}}, false);
+    CHECK(client.await(stream).body == "bye");
+  }
+  proxy.await_metric("tunnels_open", 0);
+}
+
+TEST_CASE("a scheme's case says nothing, and OPTIONS of a path stays one (RFC 9110 §4.2.3)") {
+  Shop shop;
+  const Proxy proxy(shop.config);
+  shop.origin.on("OPTIONS", "/x/y").reply(204);
+  Http2Client client(proxy.port());
+  const std::uint32_t stream = client.open({{":method", "OPTIONS"}, {":scheme", "HTTP"}, {":authority", kHost}, {":path", "/x/y"}}, true);
+  CHECK(client.await(stream).status == 204);
+  CHECK(shop.origin.requests("/x/y") == 1);
+}
+
 TEST_SUITE_END();

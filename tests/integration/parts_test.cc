@@ -146,6 +146,37 @@ TEST_CASE("a part that was cut short is not stored (RFC 9111 §3.3)") {
   CHECK(origin.requests() == 2);
 }
 
+TEST_CASE("a part that is not as long as its range is no answer, and never stored (RFC 9111 §3.3, RFC 9112 §8)") {
+  struct Row { const char* asked; const char* range; const char* body; const char* rule; };
+  for (const Row& row : {Row{"bytes=5-9", "bytes 5-9/10", "", "nothing"}, Row{"bytes=0-4", "bytes 0-4/10", "012", "less"},
+                         Row{"bytes=0-4", "bytes 0-4/10", "0123456", "more"}, Row{"bytes=0-9", "bytes 0-9/10", "012", "less than a whole"}}) {
+    CAPTURE(row.rule);
+    Origin origin;
+    const Proxy proxy(config_for(origin).add("", "workers = 1"));
+    Answer& part = origin.on("GET", "/v").head(206, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}, {"content-range", row.range}, {"transfer-encoding", "chunked"}});
+    if (*row.body != '\0') part.chunk(row.body);
+    part.last_chunk();
+    origin.on("GET", "/v").reply(200, kWhole, "abcdefghij");
+    static_cast<void>(ask_part(proxy, row.asked));
+    const RawResponse inside = ask_part(proxy, row.asked);
+    CHECK_FALSE(is_hit(inside));
+    CHECK(inside.status == 206);
+    const RawResponse whole = proxy.get("/v");
+    CHECK(whole.status == 200);
+    CHECK(whole.body == "abcdefghij");
+  }
+}
+
+TEST_CASE("a part of a 206 that holds the whole has one Content-Range (RFC 9110 §14.4)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/v").reply(206, {{"cache-control", "max-age=60"}, {"etag", "\"1\""}, {"content-range", "bytes 0-9/10"}}, "0123456789");
+  const RawResponse part = ask_part(proxy, "bytes=2-4");
+  CHECK(part.body == "234");
+  CHECK(part.fields.count("content-range") == 1);
+  CHECK(part.field("content-range") == "bytes 2-4/10");
+}
+
 TEST_CASE("a whole that breaks off while a part is completed is never served as whole") {
   Origin origin;
   const Proxy proxy(config_for(origin));

@@ -78,8 +78,9 @@ TEST_CASE("where a body ends is decided by status, method and fields, in that or
            "none\nTransfer-Encoding=chunked\n1.1 keep_alive"},
            Row{"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n", Method::get,
            "none\nContent-Length=7\n1.1 keep_alive"},
-           Row{"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n", Method::get, "none\n1.1 keep_alive"},
-           Row{"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n", Method::get, "none\n1.1 keep_alive"},
+           Row{"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n", Method::get, "none\n1.1"},      // what it says may follow all the same
+           Row{"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n", Method::get, "none\n1.1 keep_alive"},
+           Row{"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n", Method::get, "none\n1.1"},
            Row{"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 7\r\n", Method::get,
            "none\nLink=</a>\n1.1 keep_alive"},
            Row{"HTTP/1.1 100 Continue\r\n", Method::post, "none\n1.1 keep_alive"},
