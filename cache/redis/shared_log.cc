@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <random>
 
+#include "cache/redis/script_and_wait.h"
 #include "core/base/log.h"
 
 namespace davenport::redis {
@@ -28,85 +29,6 @@ std::string own_name(const std::string& configured) {
   ::gethostname(host, sizeof host - 1);
   return std::string(host) + "-" + std::to_string(::getpid());
 }
-
-// A script and a WAIT behind it in one write; `wait_ms` "": the script alone. Resumes when all was answered, or will not be.
-class ScriptAndWait final : private net::Timer {
- public:
-  using Read = std::function<void(const Reply&)>;
-  ScriptAndWait(net::Loop& loop, Connection& connection, std::span<const std::string_view> script, std::string replicas,
-                std::string wait_ms, SteadyTime deadline, Read read)
-      : Timer(loop.timers()), connection_(connection), script_(script), replicas_(std::move(replicas)), wait_ms_(std::move(wait_ms)),
-        deadline_(deadline), read_(std::move(read)), first_(*this, true), second_(*this, false) {}
-  ~ScriptAndWait() override {
-    first_.abandon();
-    second_.abandon();
-  }
-  bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<> waiter) {
-    waiter_ = waiter;
-    const std::string_view wait[] = {"WAIT", replicas_, wait_ms_};
-    first_.sent = connection_.send(script_, &first_, deadline_);
-    if (first_.sent != nullptr && !wait_ms_.empty()) second_.sent = connection_.send(wait, &second_, deadline_);
-    if (first_.sent == nullptr || (second_.sent == nullptr && !wait_ms_.empty())) {
-      loss_ = Loss::closed;
-      return false;
-    }
-    arm(deadline_);
-    return true;
-  }
-  Loss await_resume() const noexcept { return loss_; }
-  bool ok() const { return loss_ == Loss::none && error_.empty(); }
-  const std::string& error() const { return error_; }
-  std::int64_t acknowledged() const { return acknowledged_; }
-
- private:
-  struct Half final : Receiver {
-    Half(ScriptAndWait& both, bool is_script) : both_(both), is_script_(is_script) {}
-    void answered(const Reply& reply) override {
-      sent = nullptr;
-      both_.take(reply, is_script_);
-    }
-    void lost() override {
-      sent = nullptr;
-      both_.end(Loss::closed);
-    }
-    void abandon() {
-      if (sent != nullptr) std::exchange(sent, nullptr)->abandon();
-    }
-    Command* sent = nullptr;
-
-   private:
-    ScriptAndWait& both_;
-    const bool is_script_;
-  };
-  void take(const Reply& reply, bool is_script) {
-    if (is_script && reply.kind() == Reply::Kind::error) error_ = reply.text();
-    else if (is_script) read_(reply);
-    else acknowledged_ = reply.integer();
-    if (!is_script || wait_ms_.empty()) end(Loss::none);
-  }
-  void end(Loss loss) {
-    loss_ = loss;
-    disarm();
-    first_.abandon();
-    second_.abandon();
-    waiter_.resume();
-  }
-  void expired(bool cancelled) override { end(cancelled ? Loss::cancelled : Loss::timeout); }
-
-  Connection& connection_;
-  const std::span<const std::string_view> script_;
-  const std::string replicas_, wait_ms_;
-  const SteadyTime deadline_;
-  const Read read_;
-  Half first_, second_;
-  std::string error_;
-  std::int64_t acknowledged_ = 0;
-  Loss loss_ = Loss::none;
-  std::coroutine_handle<> waiter_;
-};
-
-Answer as_answer(const ScriptAndWait& trip) { return Answer{trip.ok() ? Loss::none : Loss::closed, Trouble::none, {}}; }
 
 std::int64_t nanoseconds(SteadyTime time) { return time.time_since_epoch().count(); }
 
@@ -312,7 +234,7 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
     // Its time is up, yet those before it are answered: they stand in a row, and the connection is good.
     if (loss == Loss::timeout && append_answered_ > sent) co_return made;
     if (!trip.error().empty()) append_lane_.drop(trip.error());
-    else append_lane_.drop(as_answer(trip));
+    else append_lane_.drop(trip.as_answer());
   }
   co_return made;
 }
@@ -475,7 +397,7 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
     const Loss loss = co_await trip;
     if (loss == Loss::cancelled) co_return Polled::failed;
     acknowledged = replicas_ > 0 && trip.acknowledged() >= 1;
-    trouble = as_answer(trip);
+    trouble = trip.as_answer();
     error = trip.error();
   } else {
     RoundTrip trip(loop_, *connection, words, deadline, deadline);
