@@ -18,6 +18,8 @@ constexpr Millis kRetry{20}, kLook{5};
 constexpr Millis kBeatWait{100};                   // for the heartbeat's replica
 constexpr Millis kReplicaWait{300};                // for a purge's replicas: it holds up the purges behind it
 constexpr Millis kReplicasAgain{1'000};            // … so that only one in so long waits for replicas that are not there
+constexpr int kReplicaTries = 3;
+constexpr int kSilentBeats = 3;                    // heartbeats that no replica took: there is none now
 constexpr std::size_t kMostAlone = 4'096;
 constexpr Millis kLeave{200};
 constexpr std::string_view kLogBytes = "33554432"; // of what the entries say: more, and the oldest go before their time
@@ -197,6 +199,7 @@ net::Task<void> SharedLog::distribute(SharedLog& self, std::shared_ptr<Order> or
 net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string payload, SteadyTime deadline) {
   const std::string entries = std::to_string(settings_.log_entries);
   Append made;
+  int tries = 0;                           // for the replicas
   while (loop_.now() < deadline && !loop_.stopping()) {
     const std::shared_ptr<Connection> connection = append_lane_.connection();
     if (connection == nullptr) {
@@ -213,7 +216,7 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
     const auto left = std::chrono::duration_cast<Millis>(deadline - sent);
     // Where no replica answered last time, one in a while waits for it: the others would stand behind each other.
     const bool patient = !replicas_silent_ || sent >= patient_again_;
-    if (replicas_silent_ && patient) patient_again_ = sent + kReplicasAgain;
+    if (replicas_silent_ && patient) replicas_are_silent();      // till its answer comes, and a while after
     const Millis wait = std::max(Millis{1}, std::min(kReplicaWait, left * 3 / 4));
     ScriptAndWait trip(loop_, *connection, words, std::to_string(replicas_), patient ? std::to_string(wait.count()) : "", deadline, std::move(read));
     append_lane_.prepare(*connection, deadline);
@@ -224,10 +227,11 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
       made.written = true;
       made.pid = appended->pid;
       if (loss == Loss::none) {
+        append_answered_ = loop_.now();
         made.acknowledged = trip.acknowledged() >= static_cast<std::int64_t>(replicas_);
         if (made.acknowledged) replicas_silent_ = false;
-        else if (patient && !std::exchange(replicas_silent_, true)) patient_again_ = loop_.now() + kReplicasAgain;
-        append_answered_ = loop_.now();
+        else if (!replicas_silent_ && ++tries < kReplicaTries && append_answered_ + kReplicaWait < deadline) continue;
+        else if (patient) replicas_are_silent();
         co_return made;
       }
     }
@@ -237,6 +241,11 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
     else append_lane_.drop(trip.as_answer());
   }
   co_return made;
+}
+
+void SharedLog::replicas_are_silent() {
+  replicas_silent_ = true;
+  patient_again_ = loop_.now() + kReplicasAgain;
 }
 
 net::Task<bool> SharedLog::wait_until_passed(purge::Pid pid, SteadyTime deadline) {
@@ -397,6 +406,11 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
     const Loss loss = co_await trip;
     if (loss == Loss::cancelled) co_return Polled::failed;
     acknowledged = replicas_ > 0 && trip.acknowledged() >= 1;
+    if (loss == Loss::none && replicas_ > 0) {
+      silent_beats_ = acknowledged ? 0 : silent_beats_ + 1;
+      if (silent_beats_ == kSilentBeats) replicas_are_silent();
+      if (acknowledged && replicas_ == 1) replicas_silent_ = false;
+    }
     trouble = trip.as_answer();
     error = trip.error();
   } else {

@@ -72,6 +72,7 @@ class SharedLog final : public purge::Log {
   purge::Position apply(const purge::LogEntry& entry, purge::Position last);
   void caught_up(SteadyTime asked);     // the log was followed to its end as it was then, or later
   void append_again(purge::LogEntry entry);
+  void replicas_are_silent();
   Millis isolated_at_most() const;      // so long does a master answer that the cluster has left behind
   void took(purge::SharedState::Step step);
   void tell_if_cut_off();
@@ -107,7 +108,8 @@ class SharedLog final : public purge::Log {
   std::deque<Alone> alone_;             // purged here, and the log was not reached
   std::deque<purge::LogEntry> lost_;    // to be appended again
   bool repairing_ = false;
-  bool replicas_silent_ = false;        // the last append that waited for them had no answer
+  bool replicas_silent_ = false;        // who waited for them had no answer
+  int silent_beats_ = 0;
   SteadyTime patient_again_{}, append_answered_{}, isolated_since_{};
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -192,7 +192,7 @@ TEST_CASE("what is popular at some instances is in a new one's memory before it 
   for (const char* path : {"/a/1", "/a/2", "/b/1", "/seldom"}) origin.on("GET", path).reply(200, kFresh, path);
   const auto sharing = [&](const std::string& name) {
     ProxyConfig config = config_for_fleet(origin, cluster.toml(), name);
-    return config.add("warm", "share_interval = \"200ms\"\nstart_time = \"10s\"");
+    return config.add("warm", "share_interval = \"200ms\"\nstart_time = \"10s\"").add("redis", "purge_timeout = \"10s\"");
   };
   const Proxy a(sharing("a"));
   std::optional<Proxy> b(std::in_place, sharing("b"));
