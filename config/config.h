@@ -222,6 +222,7 @@ struct CacheRules {
   std::vector<std::string> drop_vary;          // names or patterns: fields by whose values this cache does not choose, and clients neither
   std::string tags_as;                         // the field in which clients get all tags of an answer; "": none
   bool early_hints = true;                     // 103 with the Link fields of the answer before
+  bool hints_of_unstored = true;               // … also where that said no-store
   bool precompressed = false;                  // the origin has path.br and path.gz beside path
   std::vector<std::string> known_origins;      // of the route's header rules (by the loader): other Origins count as none
   Compression compression;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/document.h"
+#include "config/header_rules.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
 #include "core/http/uri.h"
@@ -63,7 +64,7 @@ bool is_origin(std::string_view text) {
 
 bool is_url(std::string_view text) {
   const bool known = text.starts_with("http://") || text.starts_with("https://");
-  return known && visible_without(text, "\"<>\\^`") && text.size() > text.find("://") + 3;
+  return known && visible_without(text, "\"<>\\^`#") && text.size() > text.find("://") + 3;
 }
 
 }  // namespace
@@ -90,6 +91,9 @@ Result<std::string> check_form(Form form, const std::string& text) {
       return lower(text);
     case Form::optional_field:
       if (!text.empty() && !http::is_token(text)) return expected("the name of a field, such as \"Cache-Tag\"", text);
+      if (!text.empty()) {
+        if (const auto settable = check_field_name(Form::answer_field, text); !settable) return settable.error();
+      }
       return text;
     case Form::host:
       if (text.empty()) return text;

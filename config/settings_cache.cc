@@ -130,6 +130,9 @@ constexpr Setting<CacheRules> kCache[] = {
     {"early_hints", rule<&CacheRules::early_hints>,
      "While a client waits for the origin, send it a 103 with the Link fields (preload, modulepreload, preconnect) of the last answer. To "
      "HTTP/1.1 clients only with `forwarding.early_hints_http1`."},
+    {"hints_of_unstored", rule<&CacheRules::hints_of_unstored>,
+     "Learn early hints also from answers that say no-store: their links are kept, and nothing else of them.",
+     {.strict = "false"}},
     {"server_timing", rule<&CacheRules::server_timing>,
      "Add Server-Timing to answers: whether they came from the cache, and how many milliseconds they took here and at the origin."},
 

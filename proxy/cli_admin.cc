@@ -22,18 +22,23 @@ int fail(std::string_view message) {
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
+// The text of `from` without what may stand at its end.
+Result<std::string> read_token(std::string token, const std::string& from) {
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  for (const char c : token) {
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return Error{from + " must hold one token on one line"};
+  }
+  return token;
+}
+
 Result<std::string> token_of(const AdminAccess& admin) {
   if (admin.token_file.empty()) {
     const char* const token = std::getenv("DAVENPORT_ADMIN_TOKEN");
-    return std::string(token != nullptr ? token : "");
+    return read_token(token != nullptr ? token : "", "DAVENPORT_ADMIN_TOKEN");
   }
   std::ifstream file(admin.token_file);
-  std::string token{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  for (const char c : token) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return Error{admin.token_file + " must hold one token on one line"};
-  }
-  if (!file || token.empty()) return Error{"cannot read a token from " + admin.token_file};
+  Result<std::string> token = read_token({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, admin.token_file);
+  if (token && (!file || token->empty())) return Error{"cannot read a token from " + admin.token_file};
   return token;
 }
 

@@ -84,6 +84,7 @@ class Audit {
     static const std::vector<std::pair<std::string, std::string>> kPage{{"Accept", "text/html,*/*;q=0.8"}, {"Accept-Encoding", "br, zstd, gzip"}};
     static const std::vector<std::pair<std::string, std::string>> kAsset{{"Accept", "*/*"}, {"Accept-Encoding", "br, zstd, gzip"}};
     FetchLimits limits;
+    limits.until = started_ + options_.time;
     limits.tls.ca = options_.ca;
     limits.tls.verify = !options_.insecure;
     Result<Fetched> answer = fetch(url, page ? kPage : kAsset, limits);

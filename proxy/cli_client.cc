@@ -42,7 +42,7 @@ std::string bytes_of(const HttpAsk& request, const Place& place) {
 Result<HttpAnswer> ask(std::string_view admin, const HttpAsk& request) {
   const Result<Place> place = parse_place(admin);
   if (!place) return place.error();
-  Result<Fetched> answer = exchange(*place, request.method, bytes_of(request, *place), {kAnswerPatience, kAnswerBytesMax, request.tls});
+  Result<Fetched> answer = exchange(*place, request.method, bytes_of(request, *place), {.patience = kAnswerPatience, .body_bytes = kAnswerBytesMax, .tls = request.tls});
   if (!answer) return Error{answer.error().message + " (does Davenport run there? `--admin` names its admin address)"};
   if (answer->head.framing == http::Framing::chunked) return Error{std::string(admin) + " does not answer like Davenport's admin API"};
   if (!answer->whole) return Error{"the answer of " + std::string(admin) + " was cut short"};

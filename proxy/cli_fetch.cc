@@ -163,13 +163,14 @@ net::Task<std::string> send_over(net::Stream& stream, std::string_view bytes, Se
 }
 
 // One request over TLS. What went wrong, or "": the reader then knows whether an answer came.
-net::Task<std::string> talk(net::Stream& stream, std::string_view bytes, Seconds patience, AnswerReader& reader, bool& is_http) {
+net::Task<std::string> talk(net::Stream& stream, std::string_view bytes, const FetchLimits& limits, AnswerReader& reader, bool& is_http) {
+  const Seconds patience = limits.patience;
   const Result<std::monostate, net::TlsFault> shaken = co_await stream.handshake(stream.loop().now() + patience);
   if (!shaken) co_return reason_of(shaken.error());
   std::string trouble = co_await send_over(stream, bytes, patience);
   if (!trouble.empty()) co_return trouble;
   std::string piece(16 * 1024, '\0');
-  while (!reader.done() && is_http) {
+  while (!reader.done() && is_http && read_steady_clock() < limits.until) {
     const net::Io got = stream.read(piece);
     if (got.status == net::Io::Status::ok) {
       is_http = reader.feed({piece.data(), got.bytes});
@@ -184,8 +185,8 @@ net::Task<std::string> talk(net::Stream& stream, std::string_view bytes, Seconds
 }
 
 // On a loop of its own, which ends with it.
-net::Task<void> talk_and_stop(net::Stream& stream, std::string_view bytes, Seconds patience, AnswerReader& reader, bool& is_http, std::string& trouble) {
-  trouble = co_await talk(stream, bytes, patience, reader, is_http);
+net::Task<void> talk_and_stop(net::Stream& stream, std::string_view bytes, const FetchLimits& limits, AnswerReader& reader, bool& is_http, std::string& trouble) {
+  trouble = co_await talk(stream, bytes, limits, reader, is_http);
   stream.loop().stop();
 }
 
@@ -201,7 +202,7 @@ Result<Fetched> exchange_over_tls(const Place& place, Socket socket, std::string
     net::Stream stream(loop, socket.release());
     const bool literal = place.host.starts_with('[');
     stream.start_tls(*tls, literal ? place.host.substr(1, place.host.size() - 2) : place.host);
-    loop.post([&] { net::spawn(talk_and_stop(stream, bytes, limits.patience, reader, is_http, trouble)); });
+    loop.post([&] { net::spawn(talk_and_stop(stream, bytes, limits, reader, is_http, trouble)); });
     loop.run();
   }
   if (!trouble.empty()) return Error{"cannot ask " + place.shown + ": " + trouble};
@@ -220,7 +221,7 @@ Result<Fetched> exchange(const Place& place, std::string_view method, std::strin
   const Error no_http{place.shown + " does not answer like an HTTP server"};
   AnswerReader reader(method, limits.body_bytes);
   char piece[16 * 1024];
-  while (!reader.done()) {
+  while (!reader.done() && read_steady_clock() < limits.until) {
     const ssize_t got = ::recv(socket->fd(), piece, sizeof piece, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return failed("no answer from", place, ETIMEDOUT);

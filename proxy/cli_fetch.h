@@ -32,6 +32,7 @@ struct Fetched {
 
 struct FetchLimits {
   Seconds patience{15};               // for the connection and between two pieces
+  SteadyTime until = SteadyTime::max();   // what has come by then is all
   std::size_t body_bytes = 16u << 20;
   net::TlsClientSettings tls{};       // whom to trust under https
 };

@@ -68,6 +68,11 @@ class Look {
 
  private:
   bool over() const { return read_steady_clock() - started_ > options_.time; }
+  FetchLimits limits() const {
+    FetchLimits limits;
+    limits.until = started_ + options_.time;
+    return limits;
+  }
 
   void queue(std::deque<Todo>& todo, Todo next) {
     std::uint32_t& left = next.asset ? assets_left_ : pages_left_;
@@ -85,7 +90,7 @@ class Look {
     sample.path = next.path;
     sample.asset = next.asset;
     for (Fetched* one : {&sample.first, &sample.second}) {
-      Result<Fetched> answer = fetch(base_ + next.path, next.asset ? kVisitor : kReader);
+      Result<Fetched> answer = fetch(base_ + next.path, next.asset ? kVisitor : kReader, limits());
       if (!answer) return answer.error();
       *one = std::move(*answer);
     }
@@ -101,7 +106,7 @@ class Look {
       sample.returning.body = sample.first.body;
       if (cookies.empty() || over()) continue;
       tell(sample.path);
-      Result<Fetched> answer = fetch(base_ + sample.path, {{"Accept", "text/html,*/*;q=0.8"}, {"Cookie", cookies}});
+      Result<Fetched> answer = fetch(base_ + sample.path, {{"Accept", "text/html,*/*;q=0.8"}, {"Cookie", cookies}}, limits());
       if (answer) sample.returning = std::move(*answer);
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cache/policy/directives.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
 
@@ -55,8 +56,19 @@ std::string hint_links(const http::Fields& answer) {
   return out;
 }
 
-bool hints_for_all(const http::Fields& request, const http::Fields& answer) {
-  return !request.has(FieldId::cookie) && !request.has(FieldId::authorization) && !answer.has(FieldId::set_cookie);
+bool hints_for_all(const http::Fields& request, const http::Fields& answer, const config::CacheRules& rules) {
+  if (request.has(FieldId::cookie) || request.has(FieldId::authorization) || answer.has(FieldId::set_cookie)) return false;
+  const Directives says = read_directives(answer, rules);
+  if (says.private_ || (says.no_store && !rules.hints_of_unstored)) return false;
+  // They are kept by key: what an answer varies by is not looked at.
+  for (const http::Field& line : answer) {
+    if (line.id != FieldId::vary) continue;
+    http::ListReader names(line.value);
+    while (const auto name = names.next()) {
+      if (!iequals(*name, "accept-encoding")) return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace davenport::policy

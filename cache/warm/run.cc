@@ -1,11 +1,13 @@
 #include "cache/warm/run.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace davenport::warm {
 namespace {
 
 constexpr Millis kLook{50};                    // between two looks whether the origin has recovered
+constexpr std::size_t kPlaceBytes = 64;        // what a URL costs besides its bytes
 
 }  // namespace
 
@@ -26,7 +28,7 @@ double Progress::per_second(SteadyTime now) const {
 
 void Run::start(const std::shared_ptr<Run>& run, std::function<void()> ended) {
   run->ended_ = std::move(ended);
-  run->progress_.started = run->loop_.now();
+  run->progress_.started = run->next_turn_ = run->loop_.now();
   net::spawn(drive(run));
 }
 
@@ -36,8 +38,14 @@ void Run::fail(const std::string& what, const std::string& why) {
 }
 
 void Run::add_url(std::string url) {
-  if (urls_.size() >= kMostUrls || !known_.insert(url).second) return;
-  urls_.push_back(std::move(url));
+  if (urls_.size() >= kMostUrls || known_bytes_ > kMostBytes) {
+    if (!std::exchange(full_, true)) fail("the sources", "they name more than a run holds; the rest is left out");
+    return;
+  }
+  const auto [place, fresh] = known_.insert(std::move(url));
+  if (!fresh) return;
+  known_bytes_ += place->size() + kPlaceBytes;
+  urls_.push_back(&*place);
   progress_.total += std::max<std::size_t>(1, order_.variants.size());
 }
 
@@ -45,7 +53,9 @@ void Run::add(Pages pages) {
   progress_.unusable += pages.unusable;
   for (std::string& url : pages.urls) add_url(std::move(url));
   for (std::string& url : pages.sitemaps) {
-    if (sources_.size() < kMostSources && known_.insert("source " + url).second) sources_.push_back(std::move(url));
+    if (sources_.size() >= kMostSources || known_bytes_ > kMostBytes || !known_.insert("source " + url).second) continue;
+    known_bytes_ += 2 * url.size() + kPlaceBytes;
+    sources_.push_back(std::move(url));
   }
 }
 
@@ -56,6 +66,8 @@ net::Task<bool> Run::read_sources() {
   named.sitemaps = std::move(order_.sources);
   add(std::move(named));
   if (!order_.feed.empty()) {
+    const bool goes_on = co_await turn();
+    if (!goes_on) co_return false;
     Result<std::string> feed = co_await fetcher_.load(order_.feed);
     Result<Pages> pages = feed ? read_feed(*feed, order_.feed_template, base_of(order_.feed)) : Result<Pages>(feed.error());
     ++progress_.total;
@@ -67,8 +79,9 @@ net::Task<bool> Run::read_sources() {
     }
   }
   for (std::size_t i = 0; i < sources_.size(); ++i) {
-    if (cancelled_ || loop_.stopping()) co_return false;
     const std::string url = sources_[i];
+    const bool goes_on = co_await turn();
+    if (!goes_on) co_return false;
     Result<std::string> text = co_await fetcher_.load(url);
     Result<Pages> pages = text ? read_pages(*text, base_of(url)) : Result<Pages>(text.error());
     if (pages) {
@@ -88,7 +101,6 @@ net::Task<void> Run::drive(std::shared_ptr<Run> run) {
     co_return;
   }
   run->progress_.stage = Stage::asking;
-  run->next_turn_ = run->loop_.now();
   run->asking_ = static_cast<std::uint32_t>(std::min<std::size_t>(std::max(1u, run->order_.concurrency), run->urls_.size()));
   for (std::uint32_t i = 0, count = run->asking_; i < count; ++i) net::spawn(ask_in_turn(run));
 }
@@ -108,7 +120,7 @@ net::Task<bool> Run::turn() {
     const SteadyTime now = loop_.now();
     if (why.empty() && now >= next_turn_) break;
     const bool paused = !why.empty();
-    const SteadyTime until = paused ? now + kLook : next_turn_;
+    const SteadyTime until = paused ? now + kLook : std::min(next_turn_, now + kLook);      // it may be cancelled meanwhile
     progress_.waits_for = std::move(why);
     const bool goes_on = co_await net::sleep_until(loop_, until);
     if (!goes_on) co_return false;
@@ -127,7 +139,7 @@ net::Task<void> Run::ask_in_turn(std::shared_ptr<Run> run) {
   const std::vector<std::string>& codings = run->order_.variants.empty() ? none : run->order_.variants;
   bool goes_on = true;
   while (goes_on && run->next_ < run->urls_.size()) {
-    const std::string url = run->urls_[run->next_++];
+    const std::string url = *run->urls_[run->next_++];
     for (std::size_t i = 0; i < codings.size() && goes_on; ++i) {
       goes_on = co_await run->turn();
       if (!goes_on) break;

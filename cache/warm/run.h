@@ -1,7 +1,7 @@
 // cache/warm/run.h: one warming: reads its sources, then asks for each URL once for each variant, at a pace, and gives way.
 //     auto run = std::make_shared<Run>(loop, fetcher, std::move(order));
 //     Run::start(run);   run->progress() …   run->cancel();
-// Pace    at most `concurrency` requests at a time and `rate` a second; none while the fetcher says that the origin has other worries.
+// Pace    at most `concurrency` requests at a time and `rate` a second, the sources' among them; none while the fetcher says that the origin has other worries.
 // Owner   shared_ptr: the run's coroutines hold it, so that it may be forgotten while it ends. The fetcher outlives it.
 // Thread  the loop's. A run leaves at the loop's cancel_waiters().
 #pragma once
@@ -70,6 +70,7 @@ struct Progress {
 class Run {
  public:
   static constexpr std::size_t kMostFailures = 20, kMostSources = 10'000;
+  static constexpr std::size_t kMostBytes = 64u << 20;      // of URLs: those that come later are left out
 
   Run(net::Loop& loop, Fetcher& fetcher, Order order) : loop_(loop), fetcher_(fetcher), order_(std::move(order)) {}
 
@@ -94,7 +95,10 @@ class Run {
   Progress progress_;
   std::function<void()> ended_;
   std::unordered_set<std::string> known_;      // URLs and sources, each taken once
-  std::vector<std::string> urls_, sources_;
+  std::vector<const std::string*> urls_;       // of `known_`
+  std::vector<std::string> sources_;
+  std::size_t known_bytes_ = 0;
+  bool full_ = false;
   std::size_t next_ = 0;
   std::uint32_t asking_ = 0;                   // coroutines
   SteadyTime next_turn_{};

@@ -55,11 +55,12 @@ class Reader {
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, values_ = 0;
   std::string expected_;
 };
 
 bool Reader::read_value(JsonValue& value, std::size_t depth) {
+  if (++values_ > kJsonValuesMax) return expect("fewer values than " + std::to_string(kJsonValuesMax));
   switch (peek()) {
     case '{': return read_object(value.data.emplace<JsonValue::Object>(), depth);
     case '[': return read_array(value.data.emplace<JsonValue::Array>(), depth);

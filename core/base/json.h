@@ -18,6 +18,7 @@
 namespace davenport {
 
 inline constexpr std::size_t kJsonDepthMax = 16;
+inline constexpr std::size_t kJsonValuesMax = 2'000'000;    // what stands in two bytes takes some fifty
 
 struct JsonMember;
 

@@ -137,12 +137,12 @@ std::string lifetime_source(const policy::StoredFacts& facts, const http::Fields
 }
 
 // As a worker looks at it, but leaving no mark.
-PurgeState purge_state(const store::StoredResponse& response, const purge::Log& log) {
+PurgeState purge_state(const store::StoredResponse& response, const purge::Log& log, bool outdated) {
   const PurgeState state = log.check(response.names(), response.checked_at());
-  return state == PurgeState::valid && response.soft_purged() ? PurgeState::soft : state;
+  return state == PurgeState::valid && (response.soft_purged() || outdated) ? PurgeState::soft : state;
 }
 
-Variant describe(const store::StoredResponse& response, server::Server& server, const config::CacheRules& rules, WallSeconds now) {
+Variant describe(const store::StoredResponse& response, server::Server& server, const config::Route& route, const config::CacheRules& rules, WallSeconds now) {
   Variant variant;
   variant.marker = response.marker();
   if (variant.marker) variant.storing = std::string(response.head());
@@ -150,7 +150,7 @@ Variant describe(const store::StoredResponse& response, server::Server& server, 
   variant.facts = response.facts();
   variant.age = variant.facts.age(now);
   variant.ttl = variant.facts.ttl(now);
-  variant.purge = purge_state(response, server.purge_log());
+  variant.purge = purge_state(response, server.purge_log(), server.outdated(route, response.facts()));
   variant.tag_count = response.tags().size();
   variant.checked_at = response.checked_at();
   variant.body_bytes = response.body_bytes();
@@ -199,7 +199,7 @@ store::StoredPtr choose(const std::vector<store::StoredPtr>& variants, const htt
 
 // --- The decision ---------------------------------------------------------------------------------------------------
 
-void decide(Explanation& out, const Asked& asked, const store::StoredPtr& chosen, const config::CacheRules& rules,
+void decide(Explanation& out, const Asked& asked, const store::StoredPtr& chosen, bool outdated, const config::CacheRules& rules,
             const purge::Log& log, WallSeconds now) {
   policy::Decision decision;
   if (const auto pass = policy::must_pass(asked.head, rules)) {
@@ -209,7 +209,7 @@ void decide(Explanation& out, const Asked& asked, const store::StoredPtr& chosen
     const policy::Ask ask = policy::read_ask(asked.head, rules);
     const bool marker = chosen && chosen->marker();
     const bool usable = chosen && !marker;
-    const PurgeState purge = chosen ? purge_state(*chosen, log) : PurgeState::valid;
+    const PurgeState purge = chosen ? purge_state(*chosen, log, outdated) : PurgeState::valid;
     const bool others = std::any_of(out.variants.begin(), out.variants.end(), [](const Variant& v) { return !v.marker; });
     decision = policy::decide(ask, usable ? &chosen->facts() : nullptr, usable ? purge : PurgeState::valid, others, rules, now);
     if (marker && purge == PurgeState::valid && chosen->facts().fresh(now) && decision.action == policy::Action::fetch) {
@@ -314,7 +314,7 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   const store::StoredPtr chosen = choose(variants, asked.head.fields, rules);
   for (const store::StoredPtr& variant : variants) {
     if (variant->form()) continue;             // it is told with its source
-    out.variants.push_back(describe(*variant, server, rules, now));
+    out.variants.push_back(describe(*variant, server, *route, rules, now));
     out.variants.back().chosen = variant == chosen;
     if (variant == chosen) out.variants.back().sent_as = sent_as(*variant, asked.head.fields, rules);
     for (const store::StoredPtr& form : variants) {
@@ -326,7 +326,7 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
     out.advice.emplace_back("Origins may read this path in several ways (escapes, dots, empty segments, parameters), and not all readings have the same "
                             "rules: it is passed, and nothing is stored.");
   }
-  decide(out, asked, chosen, rules, server.purge_log(), now);
+  decide(out, asked, chosen, chosen && server.outdated(*route, chosen->facts()), rules, server.purge_log(), now);
   advise(out, rules);
   return out;
 }

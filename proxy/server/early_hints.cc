@@ -52,7 +52,7 @@ void remember_hints(EarlyHints& hints, const Request& request, const http::Respo
 
 void remember_hints(EarlyHints& hints, const Request& request, int status, const http::Fields& fields, purge::Position position) {
   if (!request.rules().early_hints || request.head.method != http::Method::get || status != 200) return;
-  if (!policy::hints_for_all(request.head.fields, fields)) return;
+  if (!policy::hints_for_all(request.head.fields, fields, request.rules())) return;
   hints.remember(request.key, policy::hint_links(fields), position);
 }
 

@@ -117,8 +117,9 @@ Result<void> read_tags(const TagField& field, std::string_view value, purge::Req
   if (pattern && !read_tag_pattern(trim_ows(value), tags)) {
     return Error{"The pattern in " + std::string(field.name) + " is none that means exact tags: \"((^|,)a(,|$))|((^|,)b(,|$))\", or \".*\"."};
   }
+  const std::string separators = std::string(field.separators) + (field.may_be_pattern ? "|" : "");      // "a|b" of plain tags means both
   while (!pattern && !value.empty()) {
-    const std::size_t end = std::min(value.find_first_of(field.separators), value.size());
+    const std::size_t end = std::min(value.find_first_of(separators), value.size());
     const std::string_view tag = trim_ows(value.substr(0, end));
     if (!tag.empty()) tags.emplace_back(tag);
     value.remove_prefix(std::min(end + 1, value.size()));

@@ -115,6 +115,10 @@ class ServerImpl final : public Server {
     const std::scoped_lock lock(mutex_);
     return snapshot_->config;
   }
+  bool outdated(const config::Route& route, const policy::StoredFacts& facts) const override {
+    const std::scoped_lock lock(mutex_);
+    return route.place < snapshot_->heads_since.size() && outdated_head(*snapshot_, route, facts);
+  }
   net::TlsServerPtr admin_tls() const override {
     const std::scoped_lock lock(mutex_);
     return snapshot_->admin_tls;

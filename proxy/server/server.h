@@ -44,6 +44,8 @@ class Server {
   virtual bool draining() const = 0;
 
   virtual config::ConfigPtr config() const = 0;                          // any
+  // Made by header rules of before a reload (snapshot.h); any.
+  virtual bool outdated(const config::Route& route, const policy::StoredFacts& facts) const { return static_cast<void>(route), static_cast<void>(facts), false; }
   virtual net::TlsServerPtr admin_tls() const = 0;                       // any; null: the admin interface is plain
   virtual store::MemoryStore& store() = 0;                               // any
   virtual purge::Log& purge_log() = 0;                                   // any

@@ -11,6 +11,7 @@ namespace {
 constexpr Millis kScheduleLook{200};
 constexpr Seconds kBound{3'600};                         // the origin has time limits of its own; this only bounds a bug
 constexpr std::uint64_t kSourceBytes = 64u << 20;
+constexpr Seconds kSourceTime{300};
 
 net::Task<void> warm_and_tell(Worker& worker, std::string url, std::string coding, std::function<void(warm::Warmed)> tell) {
   warm::Warmed warmed = co_await warm_up(worker, std::move(url), std::move(coding));
@@ -64,6 +65,7 @@ Result<std::monostate> Warmer::begin(warm::Order order, std::string_view by) {
 bool Warmer::cancel() {
   if (run_ == nullptr || run_->progress().over()) return false;
   run_->cancel();
+  if (loading_ != nullptr) loading_->give_up();
   return true;
 }
 
@@ -99,8 +101,10 @@ net::Task<Result<std::string>> Warmer::load(std::string url) {
   net::Told<Result<std::string>> told(loop_);
   Worker& worker = next_worker();
   worker.post([&worker, url, tell = told.teller()] { net::spawn(load_and_tell(worker, url, tell)); });
-  std::optional<Result<std::string>> source = co_await told.wait(loop_.now() + kBound);
-  if (!source) co_return Error{"shutting down"};
+  loading_ = &told;
+  std::optional<Result<std::string>> source = co_await told.wait(loop_.now() + kSourceTime);
+  loading_ = nullptr;
+  if (!source) co_return Error{"it came too slowly"};
   co_return std::move(*source);
 }
 
@@ -115,15 +119,16 @@ std::string Warmer::busy() {
 net::Task<void> Warmer::keep_schedule(Warmer& self) {
   const std::shared_ptr<bool> alive = self.alive_;
   net::Loop& loop = self.loop_;
-  SteadyTime due = loop.now();
+  SteadyTime begun{};                          // the last one; {}: none
   for (;;) {
     const bool goes_on = co_await net::sleep_until(loop, loop.now() + kScheduleLook);
     if (!goes_on || !*alive) co_return;
     self.world_.give_way(!self.courtesy_.look(loop.now(), self.world_.origins()).empty());
     const config::ConfigPtr config = self.world_.config();
     const bool under_way = self.run_ != nullptr && !self.run_->progress().over();
-    if (!config->warm.scheduled() || loop.now() < due || under_way || self.world_.draining()) continue;
-    due = loop.now() + config->warm.interval;
+    const bool due = begun == SteadyTime{} || loop.now() >= begun + config->warm.interval;
+    if (!config->warm.scheduled() || !due || under_way || self.world_.draining()) continue;
+    begun = loop.now();
     static_cast<void>(self.begin(order_of(config->warm), "the schedule"));
   }
 }

@@ -11,6 +11,7 @@
 #include "cache/warm/run.h"
 #include "config/config.h"
 #include "core/net/loop.h"
+#include "core/net/told.h"
 
 namespace davenport::server {
 
@@ -54,6 +55,7 @@ class Warmer final : private warm::Fetcher {
   const World world_;
   warm::Courtesy courtesy_;
   std::shared_ptr<warm::Run> run_;
+  net::Told<Result<std::string>>* loading_ = nullptr;    // the source that a run waits for
   Totals before_;                                        // of the runs before this one
   std::size_t next_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

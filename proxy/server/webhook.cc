@@ -135,7 +135,7 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
 
   void queue_again(const WaitingPurge& left) {
     const auto hook = std::find_if(hooks_.begin(), hooks_.end(), [&](const auto& each) { return webhook_name(each->settings) == left.hook; });
-    if (hook != hooks_.end()) return queue(*hook, left.purge);
+    if (hook != hooks_.end() && !webhook_calls((*hook)->settings, left.purge).empty()) return queue(*hook, left.purge);
     ++dropped_;
     log_warning("webhook {}: there is none any more; a purge of before the restart is not sent on", left.hook);
   }

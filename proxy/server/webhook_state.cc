@@ -71,7 +71,11 @@ bool write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-std::string webhook_name(const config::Webhook& hook) { return hook.method + " " + hook.url + " " + hook.body; }
+std::string webhook_name(const config::Webhook& hook) {
+  std::string name = hook.method + " " + hook.url + " " + hook.body;
+  for (const config::HeaderLine& line : hook.headers) name += " " + line.name + ": " + line.value;      // a secret stands there as {token}
+  return name;
+}
 
 std::string webhook_state_text(const std::vector<WaitingPurge>& waiting) {
   JsonWriter json;

@@ -32,8 +32,16 @@ TEST_CASE("links that load or connect are hints, in their order and their words"
 }
 
 TEST_CASE("what may be one visitor's own is no hint for others") {
-  CHECK(hints_for_all(lines("Accept: */*"), lines("Cache-Control: no-store")));
-  CHECK_FALSE(hints_for_all(lines("Cookie: a=b"), {}));
-  CHECK_FALSE(hints_for_all(lines("Authorization: Basic x"), {}));
-  CHECK_FALSE(hints_for_all({}, lines("Set-Cookie: a=b")));
+  struct Row { const char *request, *answer; bool taught; };
+  for (const Row& row : {Row{"Accept: */*", "Cache-Control: no-store", true}, Row{"Accept: */*", "Vary: Accept-Encoding", true},
+                         Row{"Cookie: a=b", "", false}, Row{"Authorization: Basic x", "", false}, Row{"", "Set-Cookie: a=b", false},
+                         Row{"X-Api-Key: a", "Cache-Control: private", false}, Row{"", "Vary: Accept-Encoding, Accept-Language", false}, Row{"", "Vary: *", false}}) {
+    CAPTURE(row.request);
+    CAPTURE(row.answer);
+    CHECK(hints_for_all(lines(row.request), lines(row.answer), {}) == row.taught);
+  }
+  config::CacheRules by_the_letter;
+  by_the_letter.hints_of_unstored = false;
+  CHECK_FALSE(hints_for_all({}, lines("Cache-Control: no-store"), by_the_letter));       // RFC 9111 §5.2.2.5: no part of it
+  CHECK(hints_for_all({}, lines("Cache-Control: max-age=5"), by_the_letter));
 }

@@ -132,6 +132,42 @@ TEST_CASE("a cancelled run finishes what is under way and asks for no more") {
   CHECK(progress.done() == 2);
 }
 
+TEST_CASE("sources are read at the run's pace too, and give way as it does") {
+  World world;
+  world.fetcher.busy_looks = 2;
+  Order order;
+  order.sources = {"http://s.test/1.xml", "http://s.test/2.xml", "http://s.test/3.xml"};
+  order.rate = 20;
+  const SteadyTime begun = read_steady_clock();
+  const Progress& progress = world.play(std::move(order));
+  CHECK(world.fetcher.loaded.size() == 3);
+  CHECK(progress.paused > Millis{0});
+  CHECK(read_steady_clock() - begun >= Millis{100});
+}
+
+TEST_CASE("a run that waits for its next turn ends when it is cancelled") {
+  World world;
+  Order order;
+  order.urls = {"http://s.test/a", "http://s.test/b"};
+  order.rate = 0.001;
+  order.concurrency = 1;
+  const SteadyTime begun = read_steady_clock();
+  CHECK(world.play(std::move(order), [](Run& run) { run.cancel(); }).stage == Stage::cancelled);
+  CHECK(read_steady_clock() - begun < Seconds{60});        // and not after a thousand
+}
+
+TEST_CASE("a run holds so many bytes of URLs and no more, and says so") {
+  World world;
+  Order order;
+  const std::string tail(4'000, 'x');
+  for (int i = 0; i < 20'000; ++i) order.urls.push_back("http://s.test/" + std::to_string(i) + tail);
+  order.concurrency = 4;
+  const Progress& progress = world.play(std::move(order), [](Run& run) { run.cancel(); });
+  CHECK(progress.total * tail.size() < Run::kMostBytes + 2 * tail.size());
+  REQUIRE(progress.failures.size() == 1);
+  CHECK(progress.failures[0].starts_with("the sources: "));
+}
+
 TEST_CASE("a run without anything to ask for is over at once") {
   World world;
   const Progress& progress = world.play({});

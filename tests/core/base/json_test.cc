@@ -73,6 +73,13 @@ TEST_CASE("an object of many names costs as much for each as one of few") {
   CHECK((std::clock() - begun) / CLOCKS_PER_SEC < 6);      // of processor time: 0.1 s, and 12 where each was compared with all before it
 }
 
+TEST_CASE("more values than anybody sends are refused: they take more room than their text") {
+  std::string text = "[0";
+  for (std::size_t i = 2; i < kJsonValuesMax; ++i) text.append(",0");
+  CHECK(parse_json(text + "]"));
+  CHECK_FALSE(parse_json(text + ",0]"));
+}
+
 TEST_CASE("a nest deeper than the limit is refused, and one at the limit is read") {
   const auto nest = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   CHECK(parse_json(nest(kJsonDepthMax)));

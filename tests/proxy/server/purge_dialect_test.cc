@@ -54,6 +54,7 @@ TEST_CASE("each application's purge is read as it is meant") {
            Row{"BAN / HTTP/1.1\r\nHost: shop.test\r\nCache-Tags: node:1 node_list\r\n", "tag node:1, tag node_list", "Drupal"},
            Row{"PURGE / HTTP/1.1\r\nHost: shop.test\r\nxkey: a, b\r\n", "tag a, tag b", "Varnish's xkey"},
            Row{"PURGE / HTTP/1.1\r\nHost: shop.test\r\nxkey-softpurge: a\r\n", "soft, tag a", "FOSHttpCache, soft"},
+           Row{"BAN / HTTP/1.1\r\nHost: shop.test\r\nCache-Tags: node:1|node_list\r\n", "tag node:1, tag node_list", "Drupal, separated by pipes"},
            Row{"BAN / HTTP/1.1\r\nHost: shop.test\r\nX-Cache-Tags: (^|,)(a|b\\-c)(,|$)\r\n", "tag a, tag b-c", "FOSHttpCache"},
            Row{"PURGE / HTTP/1.1\r\nHost: shop.test\r\nX-Magento-Tags-Pattern: ((^|,)cat_p_1(,|$))|((^|,)cat_c_2(,|$))\r\n", "tag cat_p_1, tag cat_c_2", "Magento"},
            Row{"PURGE / HTTP/1.1\r\nHost: shop.test\r\nX-Magento-Tags-Pattern: .*\r\n", "all", "Magento: everything"},

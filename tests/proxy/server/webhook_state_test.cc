@@ -44,3 +44,12 @@ TEST_CASE("where nothing waits there is no file, and none is no error") {
   CHECK(none->empty());
   CHECK_FALSE(server::save_webhook_state("/nonexistent/file", {WaitingPurge{"x", {}}}));
 }
+
+TEST_CASE("webhooks of one method and URL are told apart by what they send") {
+  config::Webhook tags, urls;
+  tags.url = urls.url = "https://cdn.example/purge";
+  tags.headers = {{"Surrogate-Key", "{tags}"}};
+  urls.headers = {{"X-Purge-Urls", "{urls}"}};
+  CHECK(server::webhook_name(tags) != server::webhook_name(urls));
+  CHECK(server::webhook_name(tags) == server::webhook_name(config::Webhook(tags)));
+}
