@@ -65,6 +65,9 @@ void SharedState::follow(const LogEntry& entry) {
 SharedState::Step SharedState::adopt(const LogPage& page, Step why) {
   const Position local = last_local_ = raise_floor_();
   if (why == Step::fork) {
+    std::erase_if(kept_, [&](const LogEntry& kept) {
+      return std::any_of(page.entries.begin(), page.entries.end(), [&](const LogEntry& there) { return there.pid == kept.pid; });
+    });
     for (const LogEntry& each : kept_) static_cast<void>(apply_(each, local));
   }
   {
@@ -81,8 +84,17 @@ SharedState::Step SharedState::adopt(const LogPage& page, Step why) {
   }
   kept_.clear();
   kept_bytes_ = 0;
+  looks_back_ = false;
   return page.head.position == 0 ? Step::empty : why;
 }
+
+// What is still there is neither lost nor to be applied again: that may be "all".
+SharedState::Step SharedState::fork(const LogPage& page) {
+  looks_back_ = !kept_.empty() && page.asked_from > kept_.front().pid.position;
+  return looks_back_ ? Step::look_back : adopt(page, Step::fork);
+}
+
+std::uint64_t SharedState::ask_from() const { return looks_back_ ? kept_.front().pid.position : at().position; }
 
 SharedState::Step SharedState::absorb(const LogPage& page) {
   if (!note_epoch(page.epoch)) return Step::isolated;
@@ -93,8 +105,8 @@ SharedState::Step SharedState::absorb(const LogPage& page) {
     for (const LogEntry& entry : page.entries) follow(entry);
     return Step::advanced;
   }
-  const bool strict = page.asked_from == own.position;
-  if (page.head.position < own.position) return strict ? adopt(page, Step::fork) : Step::older;
+  const bool strict = page.asked_from == own.position || page.asked_from == ask_from();
+  if (page.head.position < own.position) return strict ? fork(page) : Step::older;
   if (page.first > own.position) return adopt(page, Step::gap);
   Step step = Step::same;
   std::uint64_t next = own.position + 1;
@@ -107,17 +119,18 @@ SharedState::Step SharedState::absorb(const LogPage& page) {
         const std::shared_lock lock(mutex_);
         foreign = find(entry.pid.position) != nullptr;         // another nonce at this position
       }
-      if (foreign) return adopt(page, Step::fork);
+      if (foreign) return fork(page);
       seen_own = seen_own || entry.pid == own;
       continue;
     }
-    if (!seen_own) return strict ? adopt(page, Step::fork) : Step::older;
+    if (!seen_own) return strict ? fork(page) : Step::older;
     if (entry.pid.position != next) return adopt(page, Step::gap);
     follow(entry);
     ++next;
     step = Step::advanced;
   }
-  if (strict && !seen_own) return adopt(page, Step::fork);
+  if (strict && !seen_own) return fork(page);
+  looks_back_ = false;
   return step;
 }
 

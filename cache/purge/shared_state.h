@@ -58,8 +58,11 @@ class SharedState {
     empty,           // nothing stands there: append something first
     gap,
     fork,
+    look_back,       // a fork, and the next page tells how far back: from ask_from() on
   };
   Step absorb(const LogPage& page);
+  std::uint64_t ask_from() const;                     // where the next page begins, inclusive; the writer's alone
+  bool looks_back() const { return looks_back_; }
 
   Pid at() const;                                     // {0, 0} while joining
   std::uint64_t epoch() const { return epoch_; }
@@ -87,6 +90,7 @@ class SharedState {
   };
   const Place* find(std::uint64_t position) const;    // needs the lock
   void follow(const LogEntry& entry);
+  Step fork(const LogPage& page);
   Step adopt(const LogPage& page, Step why);
   void keep(const LogEntry& entry);
 
@@ -98,6 +102,7 @@ class SharedState {
   std::deque<LogEntry> kept_;                         // the writer's alone, as all below
   std::size_t kept_bytes_ = 0;
   Position last_local_ = 0;                           // of the last entry or floor
+  bool looks_back_ = false;
   std::vector<LogEntry> repairs_;
   std::uint64_t epoch_ = 0, forks_ = 0, gaps_ = 0;
 };

@@ -22,17 +22,20 @@ std::shared_ptr<Connection> Lane::connection() {
 
 void Lane::prepare(Connection& connection, SteadyTime deadline) {
   static constexpr std::string_view kAsking[] = {"ASKING"};
+  if (asking() && client_.owner_of(key_) == asked_) asked_ = {};      // it has become the owner
   if (asking()) static_cast<void>(connection.send(kAsking, nullptr, deadline));
 }
 
-void Lane::drop(const Answer& why) {
-  if (why.loss == Loss::none && why.reply.kind() == Reply::Kind::error) return drop(why.reply.text());
+void Lane::drop(const std::shared_ptr<Connection>& used, const Answer& why) {
+  if (why.loss == Loss::none && why.reply.kind() == Reply::Kind::error) return drop(used, why.reply.text());
+  if (used != connection_) return;
   asked_ = {};
   client_.note_wrong_map();
   close();
 }
 
-void Lane::drop(std::string_view error) {
+void Lane::drop(const std::shared_ptr<Connection>& used, std::string_view error) {
+  if (used != connection_) return;
   const Redirection trouble = read_trouble(error, client_.owner_of(key_).host);
   client_.note_trouble(trouble);
   asked_ = trouble.trouble == Trouble::ask && !asking() ? trouble.to : NodeAddress{};

@@ -23,9 +23,9 @@ class Lane {
   // Right before each command for the key.
   void prepare(Connection& connection, SteadyTime deadline);
   bool asking() const { return !asked_.host.empty(); }
-  // After a loss or an error: the map is read anew, and the connection is not used again.
-  void drop(const Answer& why);
-  void drop(std::string_view error);
+  // After a loss or an error on a connection of this lane: the map is read anew, and it is not used again. Others may have dropped it already.
+  void drop(const std::shared_ptr<Connection>& used, const Answer& why);
+  void drop(const std::shared_ptr<Connection>& used, std::string_view error);
   void close();
 
  private:

@@ -189,7 +189,10 @@ net::Task<void> SharedLog::distribute(SharedLog& self, std::shared_ptr<Order> or
     if (!passed) self.append_again({made.pid, order->request.id, purge::encode_purge(order->request)});     // a fork may have lost it
   } else {
     self.alone_.push_back({order->request, self.loop_.now()});
-    if (self.alone_.size() > kMostAlone) self.alone_.pop_front();
+    if (self.alone_.size() > kMostAlone) {
+      self.alone_.pop_front();
+      self.alone_is_short_ = true;
+    }
   }
   std::erase(self.open_, order);
   order->done(std::move(receipt));
@@ -237,8 +240,8 @@ net::Task<SharedLog::Append> SharedLog::append(std::string id, std::string paylo
     }
     // Its time is up, yet those before it are answered: they stand in a row, and the connection is good.
     if (loss == Loss::timeout && append_answered_ > sent) co_return made;
-    if (!trip.error().empty()) append_lane_.drop(trip.error());
-    else append_lane_.drop(trip.as_answer());
+    if (!trip.error().empty()) append_lane_.drop(connection, trip.error());
+    else append_lane_.drop(connection, trip.as_answer());
   }
   co_return made;
 }
@@ -354,6 +357,7 @@ void SharedLog::took(purge::SharedState::Step step) {
 
 // What was purged here alone holds against what others put meanwhile, which an end of the log that was read afterwards is stamped with.
 void SharedLog::caught_up(SteadyTime asked) {
+  if (std::exchange(alone_is_short_, false)) static_cast<void>(applied_.raise_floor());
   while (!alone_.empty() && alone_.front().at < asked) {
     static_cast<void>(applied_.repeat(alone_.front().request));
     alone_.pop_front();
@@ -390,8 +394,9 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
   const std::shared_ptr<Connection> connection = lane.connection();
   if (connection == nullptr) co_return Polled::failed;
   const purge::Pid own = state_.at();
-  const std::string from = std::to_string(own.position), count = std::to_string(kPage);
-  const std::string place = with_beat && own.position != 0 ? from + " " + std::to_string(own.nonce) : "";
+  const std::uint64_t asked_from = state_.ask_from();
+  const std::string from = std::to_string(asked_from), count = std::to_string(state_.looks_back() ? purge::SharedState::kKeptEntries + kPage : kPage);
+  const std::string place = with_beat && own.position != 0 ? std::to_string(own.position) + " " + std::to_string(own.nonce) : "";
   const std::string_view words[] = {"EVAL", kPollScript, "2", keys_.stream, keys_.beats, instance_, place, from, count, cluster_ ? "1" : "0"};
   Result<purge::LogPage> page = Error{"no answer"};
   const SteadyTime sent = loop_.now();
@@ -400,7 +405,7 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
   Answer trouble;
   std::string error;
   if (with_beat && cluster_) {
-    ScriptAndWait::Read read = [&page, own](const Reply& reply) { page = read_page(reply, own.position); };
+    ScriptAndWait::Read read = [&page, asked_from](const Reply& reply) { page = read_page(reply, asked_from); };
     ScriptAndWait trip(loop_, *connection, words, "1", std::to_string(kBeatWait.count()), deadline, std::move(read));
     lane.prepare(*connection, deadline);
     const Loss loss = co_await trip;
@@ -418,12 +423,12 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
     lane.prepare(*connection, deadline);
     trouble = co_await trip;
     if (trouble.loss == Loss::cancelled) co_return Polled::failed;
-    if (trouble.loss == Loss::none && trouble.reply.kind() != Reply::Kind::error) page = read_page(trouble.reply, own.position);
+    if (trouble.loss == Loss::none && trouble.reply.kind() != Reply::Kind::error) page = read_page(trouble.reply, asked_from);
   }
   if (!page) {
     isolated_since_ = {};                  // no answer without a break
-    if (!error.empty()) lane.drop(error);
-    else lane.drop(trouble);
+    if (!error.empty()) lane.drop(connection, error);
+    else lane.drop(connection, trouble);
     co_return Polled::failed;
   }
   if (lane.asking()) page->epoch = state_.epoch();           // the owner has sent us there
@@ -435,11 +440,12 @@ net::Task<SharedLog::Polled> SharedLog::poll(Lane& lane, bool with_beat) {
   const purge::SharedState::Step step = state_.absorb(*page);
   if (step == purge::SharedState::Step::isolated) {      // an old master: it does not know it yet
     if (isolated_since_ == SteadyTime{}) isolated_since_ = loop_.now();
-    lane.drop(Answer{Loss::closed, Trouble::none, {}});
+    lane.drop(connection, Answer{Loss::closed, Trouble::none, {}});
     co_return Polled::failed;
   }
   isolated_since_ = {};
   if (with_beat) lane.worked();            // the tail has to show first that it can wait
+  if (step == purge::SharedState::Step::look_back) co_return Polled::more;
   const bool more = !page->entries.empty() && page->entries.back().pid.position < page->head.position;
   if (step != purge::SharedState::Step::empty && !more && place.size() > 0) {
     lease_.answered(sent, loop_.now(), acknowledged);
@@ -507,7 +513,7 @@ net::Task<void> SharedLog::tail(SharedLog& self) {
     if (refused && read_trouble(answer.reply.text(), "").trouble == Trouble::refused && !std::exchange(told, true)) {
       log_warning("purge log: XREAD is refused ({}); purges of others come with the heartbeat alone", answer.reply.text());
     }
-    self.tail_lane_.drop(answer);
+    self.tail_lane_.drop(connection, answer);
     const bool goes_on = co_await net::sleep_until(self.loop_, self.loop_.now() + kRetry);
     if (!goes_on) co_return;
   }

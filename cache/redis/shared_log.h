@@ -106,6 +106,7 @@ class SharedLog final : public purge::Log {
     SteadyTime at;
   };
   std::deque<Alone> alone_;             // purged here, and the log was not reached
+  bool alone_is_short_ = false;         // there were too many of them
   std::deque<purge::LogEntry> lost_;    // to be appended again
   bool repairing_ = false;
   bool replicas_silent_ = false;        // who waited for them had no answer
