@@ -65,6 +65,8 @@ void check_webhook(const Webhook& hook, const std::string& setting, Context& con
   const auto host = http::parse_host_port(authority.substr(0, authority.find('{')));
   if (!host || host->host.empty()) {
     context.error(context.place_of(setting + ".url"), setting + ".url", "expected a host: variables may only stand behind it");
+  } else if (const Result<Address> address = Address::parse(std::string(host->host) + ":" + (host->port.empty() ? "80" : std::string(host->port))); !address) {
+    context.error(context.place_of(setting + ".url"), setting + ".url", address.error().message);
   }
   for (std::size_t i = 0; i < hook.kinds.size(); ++i) {
     const std::vector<std::string> kinds{"url", "tag", "prefix", "all"};

@@ -45,11 +45,12 @@ std::optional<KeyRequest> request_of_key(std::string_view key) {
     rest.remove_prefix(1);
     std::uint32_t name_bytes = 0, value_bytes = 0;             // of the value and one more; 0: it is absent
     std::string_view name, value;
-    const bool whole = (kind == 'f' || kind == 'c') && take(rest, name_bytes) && take(rest, value_bytes) && take_text(rest, name_bytes, name) &&
+    const bool whole = (kind == 'f' || kind == 'c' || kind == 'h') && take(rest, name_bytes) && take(rest, value_bytes) && take_text(rest, name_bytes, name) &&
                        take_text(rest, value_bytes == 0 ? 0 : value_bytes - 1, value);
     if (!whole) return std::nullopt;
     if (value_bytes == 0) continue;
-    if (kind == 'f') out.fields.emplace_back(name, value);
+    if (kind == 'h') out.forwarded_host = value;
+    else if (kind == 'f') out.fields.emplace_back(name, value);
     else cookies.append(cookies.empty() ? "" : "; ").append(name).append("=").append(value);
   }
   if (!cookies.empty()) out.fields.emplace_back("Cookie", std::move(cookies));

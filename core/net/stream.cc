@@ -251,7 +251,7 @@ void Stream::reset_on_close() {
 
 Task<Result<StreamPtr>> connect(Loop& loop, SocketAddress address, SteadyTime deadline) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) co_return Error{std::string("socket: ") + std::strerror(errno), true};
+  if (fd < 0) co_return Error{std::string("socket: ") + std::strerror(errno)};      // our own: it says nothing of the other side
   if (!address.is_unix()) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

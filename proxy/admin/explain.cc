@@ -306,8 +306,9 @@ Result<Explanation> explain(server::Server& server, const Question& question, Wa
   const config::CacheRules& rules = config::rules_of(*route, asked.head.path);
   out.caching = rules.enabled;
   std::string scratch;
-  const policy::KeyParts key =
-      policy::make_key(asked.head, asked.scheme, policy::canonical_host(*route, asked.head.authority), rules, scratch);
+  const std::string_view forwarded_host = asked.head.fields.get(http::FieldId::x_forwarded_host);      // as a trusted proxy would say it
+  const policy::KeyParts key = policy::make_key(asked.head, asked.scheme, policy::canonical_host(*route, asked.head.authority), rules, scratch,
+                                                iequals(forwarded_host, asked.head.authority) ? std::string_view{} : forwarded_host);
   out.key = readable_key(key.key);
   out.resource = key.resource;
   const std::vector<store::StoredPtr> variants = server.store().variants(key);

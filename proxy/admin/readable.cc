@@ -63,7 +63,7 @@ std::string readable_key(std::string_view key) {
     const std::string_view name = parts.bytes(name_bytes);
     const std::optional<std::string> value = parts.optional_bytes(value_bytes);
     if (parts.failed()) break;
-    text.append(kind == 'c' ? " + cookie " : " + field ").append(name);
+    text.append(kind == 'c' ? " + cookie " : kind == 'h' ? " + forwarded host" : " + field ").append(name);
     text.append(value ? "=" + *value : " (absent)");
   }
   return text;

@@ -61,6 +61,7 @@ bool Exchange::Impl::worth_keeping() const { return out_.capacity() <= kKeepByte
 net::Task<HeadResult> Exchange::Impl::request(const OriginRequest& request) {
   method_ = request.method;
   request_framing_ = request.framing;
+  expects_continue_ = request.expect_continue;
   request_left_ = request.framing == http::Framing::length ? request.content_length : 0;
   upgrade_ = request.upgrade;
   affinity_ = request.affinity;

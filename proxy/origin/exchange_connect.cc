@@ -81,6 +81,8 @@ net::Task<std::optional<Failure>> Exchange::Impl::get_connection() {
       }
       case Grant::Outcome::busy: {
         const WaiterPtr waiter = std::make_shared<Waiter>(pool_.loop(), affinity_);
+        waiter->tried.assign(tried_.begin(), tried_.end());
+        waiter->others_only = others_only_;
         if (take_pooled(waiter)) co_return std::nullopt;
         if (grant_.outcome == Grant::Outcome::busy) co_return co_await wait_in_queue(waiter);
         break;
@@ -168,7 +170,7 @@ net::Task<std::optional<Failure>> Exchange::Impl::open(Slot slot) {
     co_return std::nullopt;
   }
   const Error& error = stream.error();
-  if (!error.retryable) co_return fail(FailureKind::cancelled, error.message);
+  if (!error.retryable) co_return fail(abandoned_ || pool_.loop().stopping() ? FailureKind::cancelled : FailureKind::no_server, error.message);
   if (now() >= deadline) co_return fail(FailureKind::connection_timeout, error.message);
   co_return fail(FailureKind::connection_refused, error.message);
 }

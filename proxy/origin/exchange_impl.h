@@ -67,6 +67,7 @@ class Exchange::Impl {
   SteadyTime now() const { return pool_.loop().now(); }
   SteadyTime coarse_now() const { return pool_.loop().coarse_now(); }
   net::Stream& stream() { return *connection_->stream; }
+  bool bodys_turn() const { return request_framing_ != http::Framing::none && !request_whole_ && !broken_; }    // it still has to come
   bool replayable() const { return request_framing_ == http::Framing::none && http::is_idempotent(method_); }
 
   // exchange_connect.cc
@@ -125,6 +126,7 @@ class Exchange::Impl {
   bool upgrade_ = false;
   bool careful_ = false;                             // ask the kernel before a pooled connection is used
   bool others_only_ = false;                         // this retry: not on a server that was tried
+  bool expects_continue_ = false;
   bool body_begun_ = false;                          // bytes of it were handed to us
   bool request_whole_ = false;                       // sent to its end
   bool received_ = false;                            // a byte, in this try

@@ -32,18 +32,18 @@ net::Task<HeadResult> Exchange::Impl::next_head() {
   return read_head();
 }
 
-// An origin may take its time from the end of the request on. While a body is on its way, another coroutine's, its pauses are the
-// client's, and a socket that takes nothing is the sender's to find out.
+// An origin may take its time from the end of the request on. While a body is on its way, another coroutine's, or is waited for, its pauses
+// are the client's, and a socket that takes nothing is the sender's to find out.
 SteadyTime Exchange::Impl::head_deadline() const {
   const Millis patience = cluster_->settings().first_byte_timeout;
-  if (body_begun_ && !request_whole_ && !broken_) return now() + patience;
+  if (bodys_turn() && (body_begun_ || !expects_continue_)) return now() + patience;
   return request_whole_at_ + patience;
 }
 
 net::Task<HeadResult> Exchange::Impl::read_head() {
   const config::Origin& settings = cluster_->settings();
   SteadyTime deadline = coarse_now() + settings.first_byte_timeout;
-  const SteadyTime latest = std::max(deadline, head_deadline()) + settings.between_bytes_timeout;    // of a head that comes in drops
+  SteadyTime latest{};                             // of a head that comes in drops
   bool begun = false;
   for (;;) {
     bool done = false;
@@ -53,8 +53,9 @@ net::Task<HeadResult> Exchange::Impl::read_head() {
     }
     const Io io = input_.read(stream());
     if (io.status == Io::Status::ok) {
-      received_ = begun = true;
       const SteadyTime time = now();
+      if (!begun) latest = std::max(time, head_deadline()) + settings.between_bytes_timeout;
+      received_ = begun = true;
       if (timings_.first_byte == SteadyTime{}) timings_.first_byte = time;
       deadline = std::min(time + settings.between_bytes_timeout, latest);
     } else if (io.status == Io::Status::again) {
@@ -63,6 +64,10 @@ net::Task<HeadResult> Exchange::Impl::read_head() {
       if (ready == net::Ready::timeout && !begun) {
         deadline = std::max(deadline, head_deadline());
         if (deadline > now()) continue;
+      }
+      if (ready == net::Ready::timeout && bodys_turn()) {         // nobody can blame the server
+        broken_ = true;
+        co_return failure(FailureKind::response_timeout, "no response head in time, before the request was whole");
       }
       if (ready != net::Ready::yes) co_return not_ready(ready, "no response head in time");
     } else {
@@ -91,6 +96,8 @@ std::optional<Failure> Exchange::Impl::accept_head() {
     if (!upgrade_) return fail(FailureKind::protocol_error, "101 was not asked for");
     // The client is still sending its message in the old protocol (RFC 9110 §7.8).
     if (!request_whole_) return fail(FailureKind::protocol_error, "101 before the request was whole");
+    cluster_->head_received(*member_);
+    cluster_->succeeded(*member_);                     // what the tunnel's end will say is of two others
     phase_ = Phase::tunnel;
     return std::nullopt;
   }

@@ -56,7 +56,7 @@ class HealthChecks::Impl : public std::enable_shared_from_this<HealthChecks::Imp
 
   static net::Task<void> check_cluster(std::shared_ptr<Impl> impl, ClusterPtr cluster);
   static net::Task<void> check_member(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member, RecordPtr record);
-  static net::Task<std::string> ask(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member);
+  static net::Task<std::optional<std::string>> ask(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member);
   static net::Task<void> resolve_cluster(std::shared_ptr<Impl> impl, ClusterPtr cluster);
   void judge(Cluster& cluster, Member& member, Record& record, const std::string& why);
   // Between 0.9 and 1.1 times, so that many proxies don't ask in step.
@@ -113,9 +113,9 @@ net::Task<void> HealthChecks::Impl::check_cluster(std::shared_ptr<Impl> impl, Cl
 net::Task<void> HealthChecks::Impl::check_member(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member,
                                                  RecordPtr record) {
   record->busy = true;
-  const std::string why = co_await ask(impl, cluster, member);
+  const std::optional<std::string> why = co_await ask(impl, cluster, member);
   record->busy = false;
-  if (!impl->stopped) impl->judge(*cluster, *member, *record, why);
+  if (!impl->stopped && why) impl->judge(*cluster, *member, *record, *why);
 }
 
 void HealthChecks::Impl::judge(Cluster& cluster, Member& member, Record& record, const std::string& why) {
@@ -133,13 +133,13 @@ void HealthChecks::Impl::judge(Cluster& cluster, Member& member, Record& record,
   cluster.set_healthy(member, !healthy, loop.now());
 }
 
-// One check: "" where it is good, else why not. A connection of its own, closed afterwards. The request is written as soon as the
+// One check: "" where it is good, else why not; nullopt: it could not be made. A connection of its own, closed afterwards. The request is written as soon as the
 // socket takes it, which is when it is connected.
-net::Task<std::string> HealthChecks::Impl::ask(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member) {
+net::Task<std::optional<std::string>> HealthChecks::Impl::ask(std::shared_ptr<Impl> impl, ClusterPtr cluster, MemberPtr member) {
   const config::HealthCheck& check = cluster->settings().health;
   const SteadyTime deadline = impl->loop.now() + check.timeout;
   const int fd = ::socket(member->address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) co_return std::string();       // too few descriptors: that says nothing of the server
+  if (fd < 0) co_return std::nullopt;        // too few descriptors: that says nothing of the server
   const bool refused = ::connect(fd, member->address.get(), member->address.length()) != 0 && errno != EINPROGRESS;
   const int code = errno;
   net::Stream stream(impl->loop, fd);

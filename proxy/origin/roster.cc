@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "proxy/origin/pool.h"
 
 namespace davenport::origin {
@@ -38,35 +40,37 @@ void PoolLink::request_idle(const std::shared_ptr<PoolLink>& link, const std::sh
   });
 }
 
-WaiterPtr Roster::pop() {
-  WaiterPtr waiter = std::move(queue.front());
-  queue.pop_front();
+WaiterPtr Roster::take(Queue::iterator place) {
+  WaiterPtr waiter = std::move(*place);
+  queue.erase(place);
   waiter->queued = false;
   queued.fetch_sub(1);
   return waiter;
 }
 
 void Roster::pump(SteadyTime now) {
-  while (!queue.empty()) {
-    Ask ask;
-    ask.affinity = queue.front()->affinity;
+  for (auto next = queue.begin(); next != queue.end();) {
+    const auto place = next++;
+    const Waiter& waits = **place;
+    const Ask ask{waits.affinity, waits.tried, waits.others_only, false};
     MemberPtr member;
     const Cluster::Pick pick = current == nullptr ? Cluster::Pick::none : current->pick(ask, nullptr, now, member);
-    if (pick == Cluster::Pick::busy) return;
+    if (pick == Cluster::Pick::busy && !waits.others_only) return;
+    if (pick == Cluster::Pick::busy) continue;             // whoever comes behind may have what this one does not want
     if (pick == Cluster::Pick::none && current != nullptr && current->resolving_) return;
+    const WaiterPtr waiter = take(place);
     if (pick == Cluster::Pick::none) {
-      refuse_first(FailureKind::no_server);
-      continue;
+      waiter->refused = FailureKind::no_server;
+    } else {
+      member->connections.fetch_add(1);
+      waiter->member = std::move(member);
     }
-    const WaiterPtr waiter = pop();
-    member->connections.fetch_add(1);
-    waiter->member = std::move(member);
     wake(waiter);
   }
 }
 
 void Roster::refuse_first(FailureKind kind) {
-  const WaiterPtr waiter = pop();
+  const WaiterPtr waiter = take(queue.begin());
   waiter->refused = kind;
   wake(waiter);
 }
@@ -80,8 +84,11 @@ void Roster::release_slot(Member& member) {
 std::unique_ptr<Connection> Roster::hand_over(std::unique_ptr<Connection> connection, SteadyTime now) {
   const std::scoped_lock lock(mutex_);
   Member& member = connection->member();
-  if (queue.empty() || current == nullptr || !current->lists_here(member) || !current->admits(member, now)) return connection;
-  Waiter& first = *queue.front();
+  const auto place = std::find_if(queue.begin(), queue.end(), [&](const WaiterPtr& each) {
+    return !each->others_only || std::none_of(each->tried.begin(), each->tried.end(), [&](const MemberPtr& one) { return one.get() == &member; });
+  });
+  if (place == queue.end() || current == nullptr || !current->lists_here(member) || !current->admits(member, now)) return connection;
+  Waiter& first = **place;
   if (&first.loop != &connection->pool.loop() && connection->stream->is_tls()) {
     connection->stream.reset();                         // its secrets can't move: the other makes one of its own
     first.member = connection->slot.leave();
@@ -97,7 +104,7 @@ std::unique_ptr<Connection> Roster::hand_over(std::unique_ptr<Connection> connec
   }
   first.member->ejection.chosen();
   first.member->outstanding.fetch_add(1);
-  wake(pop());
+  wake(take(place));
   return nullptr;
 }
 

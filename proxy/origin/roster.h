@@ -5,8 +5,8 @@
 //
 // Slots   a Member's `connections` never exceeds max_connections: an open connection, pooled or in use, holds one slot. What
 //         frees a slot (release_slot) or has a connection that nobody needs (hand_over) serves the first of the queue.
-// Queue   first in, first out over all workers; whoever comes while others wait stands behind them. A waiter of another worker
-//         is woken through its loop.
+// Queue   first in, first out over all workers; whoever comes while others wait stands behind them. Who waits for another server than the
+//         one that failed it lets others have that. A waiter of another worker is woken through its loop.
 // Missed wake-ups: a waiter counts itself in `queued` before it looks at `idle`; a worker adds to `idle` before it looks at
 //         `queued`. One of them sees the other.
 #pragma once
@@ -40,6 +40,8 @@ struct Waiter {
   net::Loop& loop;
   net::Notify* notify = nullptr;
   std::uint64_t affinity = 0;
+  std::vector<MemberPtr> tried;              // as in Ask
+  bool others_only = false;
 
   bool queued = false;
   std::list<std::shared_ptr<Waiter>>::iterator place;
@@ -92,14 +94,15 @@ class Roster : public std::enable_shared_from_this<Roster> {
  private:
   friend class Cluster;
   friend ClusterPtr make_cluster(const config::Origin& origin, const ClusterPtr& predecessor, net::TlsClientPtr tls);
-  WaiterPtr pop();                           // mutex held; the first of the queue
+  using Queue = std::list<WaiterPtr>;
+  WaiterPtr take(Queue::iterator place);     // mutex held
   void refuse_first(FailureKind kind);       // mutex held
   void pump(SteadyTime now);                 // mutex held; grants what can be granted
 
   std::mutex mutex_;
   // All below is guarded by mutex_.
   Cluster* current = nullptr;                // the newest of the line, for which waiters are served
-  std::list<WaiterPtr> queue;
+  Queue queue;
   std::vector<std::weak_ptr<PoolLink>> pools;
   RetryBudget budget;
 };

@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t kBatchBytes = 1 << 20;        // answers of one batch, before what is ready is sent
 constexpr std::size_t kBatchItems = 96;
 constexpr Millis kLingerTime{2'000};
+constexpr std::uint8_t kStoriesInARow = 32;  // of one client, before the others' turn
+constexpr Millis kFreshWait{500};             // while everybody is sent away, for the request of who has just come
 constexpr std::size_t kLingerBytes = 256 << 10;
 constexpr std::string_view kHttp2Line = "PRI * HTTP/2.0\r\n";      // how a client of HTTP/2 begins (RFC 9113 §3.4); nghttp2 reads the rest
 constexpr std::size_t kProxyHeaderBytes = 4 << 10;
@@ -44,6 +46,7 @@ ClientConnection::~ClientConnection() = default;
 
 SteadyTime ClientConnection::wait_deadline(SteadyTime now) const {
   const config::ClientLimits& limits = head_limits_of_->config->limits;
+  if (requests_ == 0 && unread().empty() && draining()) return now + kFreshWait;
   return unread().empty() ? now + limits.idle_timeout : kept_->head_started + limits.head_timeout;
 }
 
@@ -79,10 +82,13 @@ net::Detached ClientConnection::run(ClientConnection* self) {
   Next next = self->proxy_protocol_ || self->greets_ ? Next::busy : self->next_turn();
   while (next != Next::leave) {
     if (next == Next::wait) {
+      // It has said a lot, and there is more: the others' turn first.
+      if (self->requests_ != 0 && self->stream_.maybe_readable()) co_await self->give_way();
       const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().coarse_now()));
       next = self->woken(ready);
     } else {
       co_await self->busy();
+      if (++self->in_a_row_ % kStoriesInARow == 0) co_await self->give_way();
       next = self->next_turn();
     }
   }
@@ -92,16 +98,21 @@ net::Detached ClientConnection::run(ClientConnection* self) {
   delete self;
 }
 
+net::Task<void> ClientConnection::give_way() { co_await net::yield(worker_.loop()); }
+
 ClientConnection::Next ClientConnection::next_turn() {
   if (!keep_alive_ || broken_) return Next::leave;
   if (!starved_) return take_turn();
   idle_ = unread().empty();
   if (!idle_) stream_.doubt();               // a client that has gone must not count until its head is due
-  return idle_ && worker_.shared().draining.load(std::memory_order_relaxed) ? Next::leave : Next::wait;
+  return idle_ && requests_ != 0 && draining() ? Next::leave : Next::wait;
 }
 
+bool ClientConnection::draining() const { return worker_.shared().draining.load(std::memory_order_relaxed); }
+
 ClientConnection::Next ClientConnection::woken(net::Ready ready) {
-  if (ready == net::Ready::cancelled) return Next::leave;
+  // Who is sent away may have asked already: what has come by now is answered.
+  if (ready == net::Ready::cancelled) return idle_ && draining() && !worker_.loop().stopping() ? take_turn() : Next::leave;
   if (ready == net::Ready::yes) return take_turn();
   worker_.metrics().timeouts.add();
   if (unread().empty()) return Next::leave;
@@ -141,6 +152,7 @@ net::Task<void> ClientConnection::busy() {
     if (pending_ == nullptr) pending_ = worker_.make_output();
     co_await answer(*this, *request_);
     worker_.give_back(std::move(request_));
+    if (kept_ != nullptr) kept_->head_started = worker_.loop().now();      // what stands behind a body is the next head's
   }
   if (pending_ != nullptr) worker_.give_back(std::move(pending_));
 }
@@ -349,11 +361,10 @@ net::Task<void> ClientConnection::tunnel(net::StreamPtr origin, std::string left
   const std::string early = take_unread();
   const bool forwarded = co_await write_all(*origin, early, idle);
   if (!forwarded) co_return;
-  int open = 2;
-  net::Notify done(worker_.loop());
-  net::spawn(pump_tunnel(stream_, *origin, idle, open, done));
-  net::spawn(pump_tunnel(*origin, stream_, idle, open, done));
-  while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
+  Tunnel both(worker_.loop(), idle);
+  net::spawn(pump_tunnel(stream_, *origin, both));
+  net::spawn(pump_tunnel(*origin, stream_, both));
+  while (both.open > 0) static_cast<void>(co_await both.done.wait(SteadyTime::max()));
 }
 
 net::Task<bool> ClientConnection::read_proxy_header() {

@@ -82,6 +82,8 @@ class ClientConnection final : public Client {
   net::Task<void> linger();
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
+  net::Task<void> give_way();
+  bool draining() const;
 
   // The worker's head is whoever's turn it is: what a connection has read of one lies here until its next turn.
   struct HalfHead {
@@ -113,6 +115,7 @@ class ClientConnection final : public Client {
   bool keep_alive_ = true, broken_ = false, starved_ = true, by_address_ = false, proxy_protocol_ = false, idle_ = true;
   bool speaks_http2_ = false;                            // it has said so, and nothing was done about it yet
   bool greets_ = false;                                  // a TLS handshake stands before the first request
+  std::uint8_t in_a_row_ = 0;                            // stories
 };
 
 }  // namespace davenport::server

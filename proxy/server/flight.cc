@@ -101,6 +101,13 @@ std::uint64_t Flight::drop_taken() {
   return view_.fill->size() - least;
 }
 
+void Flight::leave_slowest_behind() {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t least = view_.fill->size();
+  for (const Seat& seat : seats_) least = std::min(least, seat.taken);
+  std::erase_if(seats_, [least](const Seat& seat) { return seat.taken == least && !seat.looks; });
+}
+
 bool Flight::has_followers() {
   const std::scoped_lock lock(mutex_);
   return !seats_.empty();
@@ -170,8 +177,12 @@ std::size_t Follower::pieces(std::uint64_t offset, std::uint64_t most, std::span
   const std::scoped_lock lock(flight_->mutex_);
   const store::FillPtr& fill = flight_->view_.fill;
   covered = 0;
-  if (fill == nullptr || fill->size() <= offset) return 0;
-  return fill->body(offset, std::min(most, fill->size() - offset), out, covered);
+  const auto seat = std::find_if(flight_->seats_.begin(), flight_->seats_.end(), [this](const Flight::Seat& each) { return each.id == id_; });
+  left_behind_ = seat == flight_->seats_.end();
+  if (left_behind_ || fill == nullptr || fill->size() <= offset) return 0;
+  const std::size_t count = fill->body(offset, std::min(most, fill->size() - offset), out, covered);
+  seat->looks = covered > 0;
+  return count;
 }
 
 void Follower::taken(std::uint64_t offset) {
@@ -180,6 +191,7 @@ void Follower::taken(std::uint64_t offset) {
     const std::scoped_lock lock(flight_->mutex_);
     for (Flight::Seat& seat : flight_->seats_) {
       if (seat.id == id_) seat.taken = offset;
+      if (seat.id == id_) seat.looks = false;
     }
     loop = flight_->leader_loop_;
   }

@@ -88,6 +88,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   // From now on the body is only passed on: what every follower has taken is freed. Returns the bytes still held.
   std::uint64_t drop_taken();
   bool has_followers();
+  // Whoever holds up the others goes without the rest.
+  void leave_slowest_behind();
 
   FlightView view();
 
@@ -99,6 +101,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     net::Notify* notify;
     std::uint64_t taken = 0;                  // bytes of the body that it no longer needs
     bool told = true;                         // a wake-up is on its way, or nobody waits for one yet
+    bool looks = false;                       // between pieces() and taken(): the bytes must stay
   };
   void wake_all(std::unique_lock<std::mutex>& lock);
   void deliver(std::uint64_t seat);
@@ -131,15 +134,17 @@ class Follower {
 
   void attend();
   net::Notify& changed() { return notify_; }
-  // Pieces of [offset, …) of the body, under the lock; the fill keeps them alive.
+  // Pieces of [offset, …) of the body; while it arrives they are good until taken() is called, and afterwards for as long as the fill.
   std::size_t pieces(std::uint64_t offset, std::uint64_t most, std::span<iovec> out, std::uint64_t& covered);
   void taken(std::uint64_t offset);
+  bool left_behind() const { return left_behind_; }           // known after pieces(): nothing more comes
   Flight& flight() { return *flight_; }
 
  private:
   FlightPtr flight_;
   net::Notify notify_;
   std::uint64_t id_ = 0;
+  bool left_behind_ = false;
 };
 
 // All flights, by key.

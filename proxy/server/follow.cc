@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/validate.h"
 #include "cache/policy/vary.h"
 #include "core/http/serializer.h"
@@ -23,6 +24,7 @@ namespace {
 using policy::Action;
 using policy::Reason;
 
+constexpr std::uint64_t kArrivingBytes = 64 << 10;
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 
 
@@ -77,6 +79,15 @@ bool needs_whole(const Request& request, const FlightHead& head) {
   return kind == policy::RangePlan::Kind::several || kind == policy::RangePlan::Kind::unsatisfiable;
 }
 
+// A part has other bytes (policy/coding.h).
+http::Fields without_digests(const http::Fields& fields) {
+  http::Fields out;
+  for (const http::Field& field : fields) {
+    if (field.id != http::FieldId::other || !policy::is_content_digest(field.name)) out.add(field.id, field.name, field.value);
+  }
+  return out;
+}
+
 // How a body that is still arriving goes to one client.
 struct Arrival {
   bool known = false;                          // its length
@@ -93,7 +104,8 @@ void append_arriving_head(Client& client, const Request& request, const FlightHe
   std::string& text = client.output().begin_text();
   const std::size_t from = text.size();
   if (passing.codes()) append_head(text, account.status, head.reason, passing.fields(head.fields));
-  else append_head(text, account.status, arrival.part ? "" : head.reason, head.fields);
+  else if (arrival.part) append_head(text, account.status, "", without_digests(head.fields));
+  else append_head(text, account.status, head.reason, head.fields);
   if (arrival.part) append_content_range(text, *arrival.part, head.length);
   if (arrival.known && !no_body && !passing.codes()) {
     http::append_field(text, "Content-Length", arrival.part ? arrival.part->size() : arrival.length);
@@ -137,7 +149,9 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
     const FlightView view = seat.flight().view();
     std::array<iovec, 16> pieces;
     std::uint64_t covered = 0;
-    const std::uint64_t most = passing.codes() ? Passing::kSliceBytes : 1 << 20;
+    // While it arrives its bytes may go once they are counted as taken: they are borrowed, in pieces whose rest can be copied.
+    const bool arriving = view.stage == Stage::streaming;
+    const std::uint64_t most = passing.codes() ? Passing::kSliceBytes : arriving ? kArrivingBytes : 1 << 20;
     const std::size_t count = seat.pieces(offset, std::min<std::uint64_t>(most, end - offset), pieces, covered);
     if (covered > 0 && passing.codes()) {
       for (std::size_t i = 0; i < count; ++i) passing.append({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
@@ -149,7 +163,11 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
         http::append_chunk_size(size, covered);
         out.end_text(at);
       }
-      for (std::size_t i = 0; i < count; ++i) out.pinned(first.fill, static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string_view piece(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+        if (arriving) out.borrowed(piece);
+        else out.pinned(first.fill, piece.data(), piece.size());
+      }
       if (chunked) out.text("\r\n");
       offset += covered;
       account.body_bytes += covered;
@@ -161,7 +179,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
         out.text("0\r\n\r\n");
       }
       co_return;                                  // what is left is drained by the connection
-    } else if (view.stage != Stage::streaming) {
+    } else if (view.stage != Stage::streaming || seat.left_behind()) {
       account.storing = policy::Storing::incomplete;
       client.finish_uncleanly();                  // cut short: never a clean end (RFC 9112 §8)
       co_return;
@@ -171,11 +189,12 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
       client.finish_uncleanly();
       co_return;
     }
-    if (!client.push()) {
+    const bool pushed = client.push();
+    seat.taken(offset);
+    if (!pushed) {
       const bool drained = co_await client.drain();
       if (!drained) co_return;
     }
-    seat.taken(offset);
     if (covered > 0 && passing.codes()) {
       co_await passing.pause();
       continue;

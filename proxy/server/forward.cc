@@ -77,6 +77,27 @@ void append_node(std::string& out, std::string_view address) {
   }
 }
 
+// Of what earlier proxies say in Forwarded: who, and nothing of the scheme and host (RFC 7239 §4).
+std::string nodes_of(std::string_view forwarded) {
+  std::string out;
+  bool quoted = false, first = true;
+  for (std::size_t at = 0, start = 0; at <= forwarded.size(); ++at) {
+    const char c = at < forwarded.size() ? forwarded[at] : ',';
+    if (c == '\\' && quoted) ++at;
+    else if (c == '"') quoted = !quoted;
+    if ((c != ',' && c != ';') || (quoted && at < forwarded.size())) continue;
+    const std::string_view pair = trim_ows(forwarded.substr(start, at - start));
+    if (iequals(pair.substr(0, 4), "for=") || iequals(pair.substr(0, 3), "by=")) {
+      if (!out.empty()) out.append(first ? ", " : ";");
+      out.append(pair);
+      first = false;
+    }
+    if (c == ',') first = true;
+    start = at + 1;
+  }
+  return quoted ? std::string{} : out;
+}
+
 // All tags under the name that the CDN in front reads. An update that has none says nothing of them.
 void add_tags(const http::Fields& response, const config::CacheRules& rules, policy::Brings brings, http::Fields& out) {
   const bool said = std::any_of(response.begin(), response.end(), [&](const http::Field& field) { return policy::is_tag_field(field, rules); });
@@ -104,8 +125,9 @@ Spoken spoken_by(const Snapshot& snapshot, const Peer& peer, const http::Request
   constexpr std::uint64_t kSaid = bits({FieldId::x_forwarded_proto, FieldId::x_forwarded_host});
   if ((head.fields.present() & kSaid) == 0 || !snapshot.config->forwarding.x_forwarded || !trusted_peer(snapshot, peer)) return spoken;
   const std::string_view proto = head.fields.get(FieldId::x_forwarded_proto), host = head.fields.get(FieldId::x_forwarded_host);
-  if (iequals(proto, "https")) spoken.scheme = "https";
-  if (iequals(proto, "http")) spoken.scheme = "http";
+  const std::string_view first = trim_ows(proto.substr(0, proto.find(',')));       // the one nearest to the client
+  if (iequals(first, "https")) spoken.scheme = "https";
+  if (iequals(first, "http")) spoken.scheme = "http";
   if (!iequals(host, head.authority)) spoken.forwarded_host = host;
   return spoken;
 }
@@ -242,14 +264,14 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
   if (head.wants_upgrade && purpose == Purpose::pass) out.add("Upgrade", head.fields.get(FieldId::upgrade));
 
   // Who asked: appended to what a trusted proxy says, else said anew.
-  const std::string_view proto = request.scheme;
+  // A fetch for the store tells what the key tells of scheme and host, and no more.
+  const bool for_all = purpose == Purpose::store;
   if (config.forwarding.x_forwarded) {
     const std::string_view before = trusted ? head.fields.combined(FieldId::x_forwarded_for, scratch) : std::string_view{};
     add_appended(out, FieldId::x_forwarded_for, "X-Forwarded-For", before, peer.address);
-    const std::string_view proto_before = trusted ? head.fields.get(FieldId::x_forwarded_proto) : std::string_view{};
-    out.add(FieldId::x_forwarded_proto, "X-Forwarded-Proto", proto_before.empty() ? proto : proto_before);
-    const std::string_view host_before = trusted ? head.fields.get(FieldId::x_forwarded_host) : std::string_view{};
-    const std::string_view host = host_before.empty() ? head.authority : host_before;
+    const std::string_view proto = trusted && !for_all ? head.fields.get(FieldId::x_forwarded_proto) : std::string_view{};
+    out.add(FieldId::x_forwarded_proto, "X-Forwarded-Proto", proto.empty() ? request.scheme : proto);
+    const std::string_view host = request.forwarded_host.empty() ? head.authority : std::string_view(request.forwarded_host);
     if (!host.empty()) out.add(FieldId::x_forwarded_host, "X-Forwarded-Host", host);
   }
   if (config.forwarding.forwarded) {
@@ -258,9 +280,9 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     element.append("for=");
     append_node(element, peer.address);
     if (!head.authority.empty()) element.append(";host=\"").append(head.authority).append("\"");
-    element.append(";proto=").append(proto);
+    element.append(";proto=").append(peer.https ? "https" : "http");                // of the hop to us (RFC 7239 §5.4)
     const std::string_view before = trusted ? head.fields.combined(FieldId::forwarded, scratch) : std::string_view{};
-    add_appended(out, FieldId::forwarded, "Forwarded", before, element);
+    add_appended(out, FieldId::forwarded, "Forwarded", for_all && !before.empty() ? nodes_of(before) : std::string(before), element);
   }
   const std::string_view version = head.major == 2 ? "2.0 " : head.minor == 0 ? "1.0 " : "1.1 ";
   add_appended(out, FieldId::via, "Via", head.fields.combined(FieldId::via, scratch), version, config.cache.name);

@@ -174,33 +174,36 @@ void Http2Stream::stop_reading() {
 
 // A tunnel: DATA one way and the other (RFC 8441 §5).
 
-net::Task<void> Http2Stream::pump_to_origin(Http2Stream& self, net::Stream& origin, Millis idle, int& open, net::Notify& done) {
+net::Task<void> Http2Stream::pump_to_origin(Http2Stream& self, net::Stream& origin, Tunnel& tunnel) {
   bool failed = false;
   for (;;) {
     const std::string bytes = self.take_inbox();
     if (!bytes.empty()) {
-      const bool passed_on = co_await write_all(origin, bytes, idle);
+      tunnel.moved = tunnel.loop.now();
+      const bool passed_on = co_await write_all(origin, bytes, tunnel.idle);
       self.consumed(bytes.size());
       failed = !passed_on;
       if (failed) break;
       continue;
     }
     if (self.gone_ || self.body_ended_) break;
-    const net::Wake wake = co_await self.arrived_.wait(self.worker().loop().now() + idle);
+    const net::Wake wake = co_await self.arrived_.wait(tunnel.ends());
+    if (wake == net::Wake::timeout && tunnel.ends() > tunnel.loop.now()) continue;      // the other direction is at work
     failed = wake != net::Wake::notified;
     if (failed) break;
   }
   if (failed || self.gone_) origin.cancel();
   else origin.shutdown_write();
-  if (--open == 0) done.notify();
+  if (--tunnel.open == 0) tunnel.done.notify();
 }
 
-net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& origin, Millis idle, int& open, net::Notify& done) {
+net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& origin, Tunnel& tunnel) {
   std::string bytes(kTunnelBytes, '\0');
   bool failed = false;
   while (!self.gone_) {
     origin.doubt();
-    const net::Ready ready = co_await origin.readable(self.worker().loop().now() + idle);
+    const net::Ready ready = co_await origin.readable(tunnel.ends());
+    if (ready == net::Ready::timeout && tunnel.ends() > tunnel.loop.now()) continue;
     failed = ready != net::Ready::yes;
     if (failed) break;
     const net::Io got = origin.read(bytes);
@@ -208,6 +211,7 @@ net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& orig
     if (got.status == net::Io::Status::end) break;
     failed = got.status == net::Io::Status::error;
     if (failed) break;
+    tunnel.moved = tunnel.loop.now();
     self.output_->borrowed(std::string_view(bytes).substr(0, got.bytes));
     if (self.push()) continue;
     const bool drained = co_await self.drain();
@@ -217,7 +221,7 @@ net::Task<void> Http2Stream::pump_to_client(Http2Stream& self, net::Stream& orig
   if (failed) self.finish_uncleanly();
   else co_await self.finish();
   if (failed) self.stop_reading();
-  if (--open == 0) done.notify();
+  if (--tunnel.open == 0) tunnel.done.notify();
 }
 
 net::Task<void> Http2Stream::tunnel(net::StreamPtr origin, std::string leftover, Millis idle) {
@@ -225,11 +229,10 @@ net::Task<void> Http2Stream::tunnel(net::StreamPtr origin, std::string leftover,
   const bool drained = co_await drain();
   if (!drained) co_return;
   tunnel_ = origin.get();
-  int open = 2;
-  net::Notify done(worker().loop());
-  net::spawn(pump_to_origin(*this, *origin, idle, open, done));
-  net::spawn(pump_to_client(*this, *origin, idle, open, done));
-  while (open > 0) static_cast<void>(co_await done.wait(SteadyTime::max()));
+  Tunnel both(worker().loop(), idle);
+  net::spawn(pump_to_origin(*this, *origin, both));
+  net::spawn(pump_to_client(*this, *origin, both));
+  while (both.open > 0) static_cast<void>(co_await both.done.wait(SteadyTime::max()));
   tunnel_ = nullptr;
 }
 

@@ -23,6 +23,8 @@ namespace davenport::server {
 
 class Http2Connection;
 
+struct Tunnel;
+
 class Http2Stream final : public Client {
  public:
   Http2Stream(Http2Connection& connection, std::int32_t id);
@@ -77,8 +79,8 @@ class Http2Stream final : public Client {
 
  private:
   static net::Detached run(Http2Stream* self);
-  static net::Task<void> pump_to_origin(Http2Stream& self, net::Stream& origin, Millis idle, int& open, net::Notify& done);
-  static net::Task<void> pump_to_client(Http2Stream& self, net::Stream& origin, Millis idle, int& open, net::Notify& done);
+  static net::Task<void> pump_to_origin(Http2Stream& self, net::Stream& origin, Tunnel& tunnel);
+  static net::Task<void> pump_to_client(Http2Stream& self, net::Stream& origin, Tunnel& tunnel);
 
   Http2Connection& connection_;
   const std::int32_t id_;

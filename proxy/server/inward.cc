@@ -31,7 +31,8 @@ using FieldLines = std::vector<std::pair<std::string, std::string>>;
 constexpr Millis kFlightWait{3'600'000};     // a flight ends by the origin's time limits; this only bounds a bug
 
 std::string_view scheme_here(const Snapshot& snapshot, std::string_view wanted) {
-  if (!snapshot.config->forwarding.trusted_proxies.empty()) return iequals(wanted, "https") ? "https" : "http";   // it may be spoken there
+  const config::Forwarding& forwarding = snapshot.config->forwarding;
+  if (forwarding.x_forwarded && !forwarding.trusted_proxies.empty()) return iequals(wanted, "https") ? "https" : "http";   // it may be spoken there
   bool plain = false, tls = false;
   for (const config::Listener& listener : snapshot.config->listeners) {
     tls = tls || listener.tls.on();
@@ -75,7 +76,8 @@ bool knows_by_itself(policy::Reason reason) { return reason == policy::Reason::h
 
 namespace {
 
-std::unique_ptr<Request> make_request(Worker& worker, std::string_view url, const FieldLines& fields, bool scheme_as_it_is) {
+std::unique_ptr<Request> make_request(Worker& worker, std::string_view url, const FieldLines& fields, bool scheme_as_it_is,
+                                      std::string_view forwarded_host = {}) {
   const auto parts = http::parse_http_uri(url);
   if (!parts) return nullptr;
   std::string target(parts->path.empty() ? "/" : parts->path);
@@ -96,13 +98,14 @@ std::unique_ptr<Request> make_request(Worker& worker, std::string_view url, cons
   request->now = read_clocks();
   const bool https = iequals(parts->scheme, "https");
   request->scheme = !scheme_as_it_is ? scheme_here(*request->snapshot, parts->scheme) : https ? "https" : "http";
+  request->forwarded_host.assign(forwarded_host);
   request->peer.address = "127.0.0.1";
   request->peer.https = request->scheme == "https";
   request->route = route_of(*request->snapshot, request->head.authority, request->head.path, worker.text_scratch());
   if (request->route == nullptr) return nullptr;
   request->id = request_id(*request->snapshot, request->peer, request->head.fields);
   request->key = policy::make_key(request->head, request->scheme, policy::canonical_host(*request->route, request->head.authority),
-                                  request->rules(), request->key_bytes);
+                                  request->rules(), request->key_bytes, request->forwarded_host);
   return request;
 }
 
@@ -122,7 +125,7 @@ std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key
     std::erase_if(told->fields, [&name = name](const auto& field) { return iequals(field.first, name); });
     if (name != "host") told->fields.emplace_back(name, value);
   }
-  std::unique_ptr<Request> request = make_request(worker, told->url, told->fields, true);
+  std::unique_ptr<Request> request = make_request(worker, told->url, told->fields, true, told->forwarded_host);
   if (request == nullptr || request->key.key != key || policy::must_pass(request->head, request->rules())) return nullptr;
   if (!policy::selector_matches(selector, request->head.fields, request->rules(), worker.text_scratch())) return nullptr;
   return request;

@@ -1,6 +1,7 @@
 #include "proxy/server/lead.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cache/policy/storability.h"
 #include "cache/policy/validate.h"
@@ -80,9 +81,12 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
       leave(worker, flight);
     }
     bool placed = bytes.empty();
-    const SteadyTime deadline = worker.loop().now() + kWindowWait;
+    SteadyTime deadline = worker.loop().now() + kWindowWait;
+    std::uint64_t held_before = std::numeric_limits<std::uint64_t>::max();
     while (!placed) {
       const std::uint64_t held = flight.drop_taken();
+      if (held < held_before) deadline = worker.loop().now() + kWindowWait;      // the slowest has taken something
+      held_before = held;
       if (!flight.has_followers()) {
         flight.fail({origin::FailureKind::client_gone, "nobody waits for it any more", false});
         flight.set_leader_waiting(nullptr, nullptr);
@@ -94,6 +98,11 @@ net::Task<void> pump(Worker& worker, JoinedBody body, Landing landing, std::stri
       const SteadyTime now = worker.loop().now();
       const net::Wake wake = co_await room.wait(held == 0 ? std::min(deadline, now + kRoomWait) : deadline);
       if (wake == net::Wake::timeout && worker.loop().now() < deadline) continue;
+      if (wake == net::Wake::timeout && held > 0) {
+        flight.leave_slowest_behind();
+        held_before = std::numeric_limits<std::uint64_t>::max();
+        continue;
+      }
       if (wake != net::Wake::notified) {
         flight.fail({origin::FailureKind::cancelled, "its readers take nothing", false});
         flight.set_leader_waiting(nullptr, nullptr);

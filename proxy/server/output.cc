@@ -118,6 +118,8 @@ void Output::hand_over(std::uint64_t bytes, Output& into) {
       case Item::Kind::raw:
         if (item.borrowed) into.borrowed({item.data, size});
         else into.pinned(item.keep, item.data, size);
+        // Whoever gave it counts it as taken from now on, and may free it: what the socket does not take at once is copied.
+        if (size != 0) into.items_.back().borrowed = true;
         break;
       case Item::Kind::stored:
         into.stored(item.response, item.response->head().size(), item.offset, size);
@@ -218,6 +220,7 @@ void Output::settle() {
       item.kind = Item::Kind::text;
       item.borrowed = false;
       item.data = nullptr;
+      item.keep.reset();
     }
   }
   // Sent items hold nothing worth keeping; drop them so that a long stream does not grow the list.

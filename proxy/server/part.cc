@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "cache/policy/coding.h"
 #include "cache/policy/validate.h"
 #include "core/base/text.h"
 #include "core/http/grammar.h"
@@ -47,6 +48,7 @@ std::optional<http::ResponseHead> completed(const Completion& completion, const 
   policy::merge_304(merged, answer.fields);
   merged.remove(FieldId::content_range);
   merged.remove(FieldId::content_length);
+  merged.remove_if([](const http::Field& field) { return field.id == FieldId::other && policy::is_content_digest(field.name); });     // of a part
   http::ResponseHead whole;
   whole.status = 200;
   whole.framing = http::Framing::length;

@@ -117,7 +117,9 @@ std::unique_ptr<Request> take_request(Worker& worker, const Peer& peer, http::Re
   request->now = now;
   request->take(head, bytes);
   request->peer = peer;
-  request->scheme = spoken_by(*request->snapshot, peer, request->head).scheme;
+  const Spoken spoken = spoken_by(*request->snapshot, peer, request->head);
+  request->scheme = spoken.scheme;
+  request->forwarded_host.assign(spoken.forwarded_host);
   request->route = looked.routed ? looked.route : route_of(*request->snapshot, request->head.authority, request->head.path, worker.text_scratch());
   if (!looked.key.key.empty()) request->take_key(looked.key);
   request->found = std::move(looked.found);

@@ -24,6 +24,7 @@ void Request::reset() {
   route = nullptr;
   now = {};
   scheme = "http";
+  forwarded_host.clear();
   peer.address.clear();
   peer.port = peer.redirect_port = 0;
   peer.https = false;
@@ -62,6 +63,7 @@ std::unique_ptr<Request> Request::copy() const {
   other->route = route;
   other->now = now;
   other->scheme = scheme;
+  other->forwarded_host = forwarded_host;
   other->peer = peer;
   other->id = id;
   other->take_key(key);

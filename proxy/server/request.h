@@ -29,7 +29,8 @@ struct Request {
   SnapshotPtr snapshot;
   const config::Route* route = nullptr;
   Now now{};
-  std::string_view scheme = "http";
+  std::string_view scheme = "http";   // the client's, forward.h
+  std::string forwarded_host;     // that of a trusted proxy's X-Forwarded-Host, where it is another one; "" else
   Peer peer;
   std::string id;                 // X-Request-Id
   std::string key_bytes;

@@ -57,7 +57,9 @@ class ServerImpl final : public Server {
 
   Result<std::monostate> open() {
     const config::Config& config = *snapshot_->config;
-    if (Result<std::monostate> adopted = webhooks_.adopt(config.purge.webhooks); !adopted) return adopted;
+    const Result<std::function<void()>> adopt_webhooks = webhooks_.prepare(config.purge.webhooks);
+    if (!adopt_webhooks) return adopt_webhooks.error();
+    (*adopt_webhooks)();
     webhooks_.restore(config.purge.webhook_state);
     for (std::uint32_t i = 0; i < config.workers; ++i) {
       workers_.push_back(std::make_unique<Worker>(shared_, snapshot_, access_log_ ? access_log_->make_ring() : nullptr));
@@ -87,10 +89,12 @@ class ServerImpl final : public Server {
       for (const std::string& name : fixed) names.append(names.empty() ? "" : ", ").append(name);
       return Error{"a change of " + names + " needs a restart"};
     }
+    const Result<std::function<void()>> adopt_webhooks = webhooks_.prepare(next->purge.webhooks);
+    if (!adopt_webhooks) return adopt_webhooks.error();
     const Result<SnapshotPtr> made = make_snapshot(std::move(next), snapshot_, tickets_, read_wall_seconds());
     if (!made) return made.error();
     const SnapshotPtr& snapshot = *made;
-    if (Result<std::monostate> adopted = webhooks_.adopt(snapshot->config->purge.webhooks); !adopted) return adopted;
+    (*adopt_webhooks)();                      // nothing can fail any more: the old clusters have given way
     tickets_->set(snapshot->config->handshakes.ticket_key_lifetime, ticket_secret(*snapshot->config));
     log_lone_tickets(*snapshot->config);
     set_log_level(snapshot->config->log_level);

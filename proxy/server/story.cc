@@ -116,12 +116,11 @@ struct GiveBack {
 };
 
 // An answer that can't be shared, to the one whose it is.
-net::Task<void> relay_led(Client& client, Request& request, const Led& led, Account& account) {
+net::Task<void> relay_led(Client& client, Request& request, const Led& led, purge::Position asked_at, Account& account) {
   account.origin_server = led.server;
   account.origin_time = led.first_byte;
   account.storing = led.storing;
-  Shared& shared = client.worker().shared();
-  remember_hints(shared.hints, request, *led.head, shared.purge_log.position());
+  remember_hints(client.worker().shared().hints, request, *led.head, asked_at);
   if (led.keeper == nullptr && led.private_lines.empty() && answered_not_modified(client, request, *led.exchange, *led.head, account)) co_return;
   co_await relay_answer(client, request, *led.exchange, *led.head, led.private_lines, led.keeper.get(), account);
 }
@@ -155,7 +154,7 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
     const Followed followed = co_await follow(client, request, seat, visitor.get(), account);
     visitor->client = nullptr;
     if (visitor->led.exchange == nullptr || followed != Followed::released) co_return followed;
-    co_await relay_led(client, request, visitor->led, account);
+    co_await relay_led(client, request, visitor->led, joined.flight->position(), account);
     co_return Followed::answered;
   }
   Client* const here = &client;
@@ -164,7 +163,7 @@ net::Task<Followed> fetch(Client& client, Request& request, bool alone, Hash128 
     Visitor visitor{&client, std::move(led)};
     co_return co_await follow(client, request, seat, &visitor, account);
   }
-  co_await relay_led(client, request, led, account);
+  co_await relay_led(client, request, led, joined.flight->position(), account);
   co_return Followed::answered;
 }
 
@@ -325,7 +324,7 @@ net::Task<void> answer(Client& client, Request& request) {
     if (!pass && request.head.wants_upgrade) pass = Reason::upgrade;
     if (request.key.key.empty()) {
       request.key = policy::make_key(request.head, request.scheme, policy::canonical_host(*request.route, request.head.authority),
-                                     request.rules(), request.key_bytes, spoken_by(*request.snapshot, request.peer, request.head).forwarded_host);
+                                     request.rules(), request.key_bytes, request.forwarded_host);
     }
     if (pass) {
       if (!request.head.wants_upgrade) hint_early(client, request);

@@ -17,12 +17,13 @@ net::Task<bool> write_all(net::Stream& to, std::string_view bytes, Millis patien
   co_return true;
 }
 
-net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int& open, net::Notify& done) {
+net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Tunnel& tunnel) {
   std::string bytes(kTunnelBytes, '\0');
   bool failed = false;
   for (;;) {
     from.doubt();
-    const net::Ready ready = co_await from.readable(from.loop().now() + idle);
+    const net::Ready ready = co_await from.readable(tunnel.ends());
+    if (ready == net::Ready::timeout && tunnel.ends() > tunnel.loop.now()) continue;      // the other direction is at work
     if (ready != net::Ready::yes) {
       failed = true;
       break;
@@ -31,8 +32,9 @@ net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int
     if (got.status == net::Io::Status::again) continue;
     if (got.status == net::Io::Status::end) break;
     failed = got.status == net::Io::Status::error;
+    tunnel.moved = tunnel.loop.now();
     if (!failed) {
-      const bool passed_on = co_await write_all(to, std::string_view(bytes).substr(0, got.bytes), idle);
+      const bool passed_on = co_await write_all(to, std::string_view(bytes).substr(0, got.bytes), tunnel.idle);
       failed = !passed_on;
     }
     if (failed) break;
@@ -42,7 +44,7 @@ net::Task<void> pump_tunnel(net::Stream& from, net::Stream& to, Millis idle, int
     from.cancel();
     to.cancel();
   }
-  if (--open == 0) done.notify();
+  if (--tunnel.open == 0) tunnel.done.notify();
 }
 
 }  // namespace davenport::server

@@ -56,7 +56,7 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
  public:
   explicit Impl(net::Loop& loop) : loop_(loop), connections_(loop) {}
 
-  Result<std::monostate> adopt(const std::vector<config::Webhook>& settings) {
+  Result<std::function<void()>> prepare(const std::vector<config::Webhook>& settings) {
     std::vector<std::shared_ptr<Hook>> hooks;
     for (const config::Webhook& each : settings) {
       const Result<config::Origin> origin = origin_of(each);
@@ -72,11 +72,12 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
       hook->cluster = origin::make_cluster(*origin, nullptr, tls);
       hooks.push_back(std::move(hook));
     }
-    std::erase_if(every_, [](const std::weak_ptr<Hook>& each) { return each.expired(); });
-    every_.insert(every_.end(), hooks.begin(), hooks.end());
-    hooks_ = std::move(hooks);
-    any_.store(!hooks_.empty(), std::memory_order_relaxed);
-    return std::monostate{};
+    return std::function<void()>([this, hooks = std::move(hooks)] {
+      std::erase_if(every_, [](const std::weak_ptr<Hook>& each) { return each.expired(); });
+      every_.insert(every_.end(), hooks.begin(), hooks.end());
+      hooks_ = hooks;
+      any_.store(!hooks_.empty(), std::memory_order_relaxed);
+    });
   }
 
   void send(const purge::Request& purge) {
@@ -238,7 +239,7 @@ class Webhooks::Impl : public std::enable_shared_from_this<Impl> {
 
 Webhooks::Webhooks(net::Loop& loop) : impl_(std::make_shared<Impl>(loop)) {}
 Webhooks::~Webhooks() { impl_->stop(); }
-Result<std::monostate> Webhooks::adopt(const std::vector<config::Webhook>& settings) { return impl_->adopt(settings); }
+Result<std::function<void()>> Webhooks::prepare(const std::vector<config::Webhook>& settings) { return impl_->prepare(settings); }
 void Webhooks::send(const purge::Request& purge) { impl_->send(purge); }
 void Webhooks::restore(const std::string& path) { impl_->restore(path); }
 WebhookStats Webhooks::stats() const { return impl_->stats(); }

@@ -6,6 +6,7 @@
 // Thread  send() and stats() any; all else the main loop's, where requests are made.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -27,9 +28,9 @@ class Webhooks {
   Webhooks(const Webhooks&) = delete;
   Webhooks& operator=(const Webhooks&) = delete;
 
-  // An error where TLS can't be set up; the webhooks are then those of before.
-  Result<std::monostate> adopt(const std::vector<config::Webhook>& settings);
-  // Once, after the first adopt(): takes what an earlier process has left in that file, and will leave there what waits at the end.
+  // What the result does makes these the webhooks; an error where TLS can't be set up.
+  Result<std::function<void()>> prepare(const std::vector<config::Webhook>& settings);
+  // Once, after the first prepare(): takes what an earlier process has left in that file, and will leave there what waits at the end.
   // "": no file.
   void restore(const std::string& path);
   void send(const purge::Request& purge);

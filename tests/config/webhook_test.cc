@@ -22,6 +22,7 @@ TEST_CASE("what can't be sent is refused with its place") {
            Row{"method = \"POST\"", "3:1: purge.webhook[0]: expected url = \"https://api.cdn.example/zones/1/purge\""},
            Row{"url = \"cdn.example\"", "4:7: purge.webhook[0].url: expected an address that begins with http:// or https://; found \"cdn.example\""},
            Row{"url = \"http://c/a#b\"", "4:7: purge.webhook[0].url: expected an address that begins with http:// or https://; found \"http://c/a#b\""},
+           Row{"url = \"http://10.0.0.300/purge\"", "4:1: purge.webhook[0].url: \"10.0.0.300\" is neither a numeric address nor a name"},
            Row{"url = \"http://{host}/\"", "4:1: purge.webhook[0].url: expected a host: variables may only stand behind it"},
            Row{"url = \"http://c/{tga}\"", "4:1: purge.webhook[0].url: nothing is called {tga}; did you mean \"tag\"?"},
            Row{"url = \"http://c/\"\nbody = \"{\\\"x\\\": {tag_json}}\"",

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "support/cache_status.h"
+#include "support/http2_client.h"
 #include "support/origin.h"
 #include "support/proxy.h"
 #include "support/sanitized.h"
@@ -160,6 +162,40 @@ TEST_CASE("followers of an object that outgrows max_object all get it whole, the
     CHECK(whole.body.size() == 4 * kMebi);
     CHECK(whole.complete);
   }
+}
+
+TEST_CASE("what is passed on to slow readers is theirs, over HTTP/2 as well: room that is used again meanwhile shows in no answer") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1").add("cache", "max_object = \"256KiB\""));
+  constexpr int kPieces = 384;
+  const auto body = [&](const char* path, char letter) {
+    Answer& answer = origin.on("GET", path).head(200, {{"cache-control", "max-age=60"}, {"transfer-encoding", "chunked"}});
+    for (int i = 0; i < kPieces; ++i) answer.chunk(std::string(16'384, letter));
+    answer.last_chunk();
+  };
+  body("/big*", 'a');
+  body("/other*", 'b');
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i) {
+    others.emplace_back([&, i] {
+      for (int n = 0; !enough; ++n) static_cast<void>(proxy.get("/other" + std::to_string(i) + "-" + std::to_string(n)));
+    });
+  }
+  for (int i = 0; i < 4; ++i) {
+    Http2Client slow(proxy.port(), 4 * 1024);
+    slow.settings({{4, 1u << 30}});
+    slow.window(0, 1u << 30);
+    const std::uint32_t stream = slow.request("GET", "/big" + std::to_string(i));
+    const Http2Response& response = slow.await(stream, [](const Http2Response& so_far) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));      // it is slow, which is what this is about
+      return so_far.complete;
+    });
+    CHECK(response.body.size() == kPieces * 16'384);
+    CHECK(response.body.find_first_not_of('a') == std::string::npos);
+  }
+  enough = true;
+  for (std::thread& each : others) each.join();
 }
 
 TEST_CASE("a slow upload is not gathered in memory") {

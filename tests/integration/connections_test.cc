@@ -479,6 +479,21 @@ TEST_CASE("a tunnel that either side resets ends both, and nothing else") {
   CHECK(other.read_bytes(10) == "still here");
 }
 
+TEST_CASE("a tunnel in which one side alone speaks goes on") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("limits", "idle_timeout = \"100ms\""));     // ten times that for a tunnel
+  origin.on("GET", "/push").websocket().run([](Exchange& exchange) {
+    for (int i = 0; i < 30; ++i) {
+      if (!exchange.wire.socket().send_all("tick")) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    }
+  }).close();
+  Client client = proxy.client();
+  client.send_request("GET", "/push", {{"connection", "upgrade"}, {"upgrade", "websocket"}, {"sec-websocket-version", "13"}, {"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}});
+  CHECK(client.read().status == 101);
+  CHECK(client.read_bytes(120).size() == 120);
+}
+
 TEST_CASE("an upgrade to another HTTP is ignored, and a switch to what was not asked for is no tunnel (RFC 9110 §7.8)") {
   Origin origin;
   const Proxy proxy(config_for(origin));

@@ -1,6 +1,10 @@
 // What a client may take, and what it is told when it takes more.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "support/cache_status.h"
 #include "support/origin.h"
 #include "support/proxy.h"
@@ -96,6 +100,78 @@ TEST_CASE("a body that stalls is 408, and its request never completes at the ori
   CHECK(response.status == 408);
   client.await_close();
   for (const SeenRequest& request : origin.all_requests()) CHECK_FALSE(request.complete);
+}
+
+TEST_CASE("bodies that never begin are 408, and no server is blamed for them") {
+  Origin origin, other;
+  const Proxy proxy(config_for_server(origin.address() + "\", \"" + other.address())
+                        .add("origin.app", "first_byte_timeout = \"200ms\"\neject_after = 2\nretries = 0")
+                        .add("limits", "body_timeout = \"200ms\""));
+  for (Origin* each : {&origin, &other}) each->on("GET", "/a").reply(200, {{"cache-control", "no-store"}}, "well");
+  std::vector<Client> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(proxy.client());
+    clients.back().send("POST /a HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10\r\n\r\n");
+  }
+  for (Client& client : clients) CHECK(client.read().status == 408);
+  for (int i = 0; i < 4; ++i) CHECK(proxy.get("/a").body == "well");
+  for (Origin* each : {&origin, &other}) each->forgive();
+}
+
+TEST_CASE("the head of an answer may come in pieces after a long upload") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("origin.app", "first_byte_timeout = \"250ms\"\nbetween_bytes_timeout = \"250ms\""));
+  origin.on("POST", "/up").raw("HTTP/1.1 200 OK\r\n").run([](Exchange&) { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }).raw("Content-Length: 2\r\n\r\nok");
+  Client client = proxy.client();
+  client.send("POST /up HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10\r\n\r\n");
+  for (int i = 0; i < 10; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(80));      // the upload takes longer than both time limits
+    client.send("x");
+  }
+  CHECK(client.read().body == "ok");
+}
+
+TEST_CASE("what stands behind a body has the time of a head from then on") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  Barrier asked{"the origin has the head, which came alone"};
+  origin.on("POST", "/a").early().reach(asked).read_body().reply(200, {{"cache-control", "no-store"}}, "posted");
+  origin.on("GET", "/b").reply(200, {{"cache-control", "no-store"}}, "got");
+  Client client = proxy.client();
+  client.send("POST /a HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 4\r\n\r\n");
+  asked.await();
+  client.send("body\r\nGET /b HTTP/1.1\r\nHo");
+  CHECK(client.read().body == "posted");
+  client.send("st: shop.test\r\n\r\n");
+  CHECK(client.read().body == "got");
+}
+
+TEST_CASE("a client that asks without a pause leaves the others their turn") {
+  Origin origin;
+  const Proxy proxy(config_for(origin).add("", "workers = 1"));
+  origin.on("GET", "/a").reply(200, {{"cache-control", "max-age=600"}}, "a");
+  proxy.get("/a");
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += request_bytes("TRACE", "/a");
+  Client greedy = proxy.client();
+  std::atomic<bool> enough{false}, gone{false};
+  std::thread sends([&] {
+    while (!enough && greedy.send(many)) {}
+    gone = true;
+  });
+  Client reads = proxy.client();
+  std::thread takes([&] {
+    while (!gone || !enough) {
+      if (greedy.read_bytes(65536).empty()) break;
+    }
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20; ++i) CHECK(reads.get("/a").body == "a");
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
+  enough = true;
+  greedy.half_close();
+  sends.join();
+  takes.join();
 }
 
 TEST_CASE("a body that trickles below the least rate is 408") {

@@ -167,6 +167,18 @@ TEST_CASE("a part that is not as long as its range is no answer, and never store
   }
 }
 
+TEST_CASE("the digest of a part's bytes does not become that of the whole (RFC 9530 §2)") {
+  Origin origin;
+  const Proxy proxy(config_for(origin));
+  origin.on("GET", "/v").reply(206, FieldLines(kPart).add("content-digest", "sha-256=:AAAA:"), "01234");
+  origin.on("GET", "/v").reply(206, FieldLines(kRest).add("content-digest", "sha-256=:BBBB:"), "56789");
+  ask_part(proxy, "bytes=0-4");
+  const RawResponse whole = proxy.get("/v");
+  CHECK(whole.body == "0123456789");
+  CHECK_FALSE(whole.fields.has("content-digest"));
+  CHECK_FALSE(proxy.get("/v").fields.has("content-digest"));
+}
+
 TEST_CASE("a part of a 206 that holds the whole has one Content-Range (RFC 9110 §14.4)") {
   Origin origin;
   const Proxy proxy(config_for(origin));

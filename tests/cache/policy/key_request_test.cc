@@ -34,6 +34,19 @@ TEST_CASE("a key tells the URL, the added fields and the cookies that it was mad
   CHECK(request_of_key(key_of("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n", "http", {}))->url == "http://shop.test/");
 }
 
+TEST_CASE("a key tells the host that a trusted proxy named, and is another one with it") {
+  http::RequestHead head;
+  head.authority = "inner.test";
+  head.path = "/a";
+  std::string plain_scratch, scratch;
+  const std::string plain(make_key(head, "http", "", {}, plain_scratch).key), other(make_key(head, "http", "", {}, scratch, "www.shop.test").key);
+  CHECK(plain != other);
+  CHECK(request_of_key(plain)->forwarded_host.empty());
+  REQUIRE(request_of_key(other));
+  CHECK(request_of_key(other)->forwarded_host == "www.shop.test");
+  CHECK(request_of_key(other)->url == "http://inner.test/a");
+}
+
 TEST_CASE("what is no key, or a cut one, tells nothing") {
   config::CacheRules rules;
   rules.key_fields = {"accept-language"};

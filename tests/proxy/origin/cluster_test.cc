@@ -369,3 +369,23 @@ TEST_CASE("slots are never oversold by threads that take and give at once") {
     CHECK(member->outstanding == 0);
   }
 }
+TEST_CASE("who waits for another server than the one that failed it lets others have that") {
+  config::Origin origin = settings(2);
+  origin.max_connections = 1;
+  const ClusterPtr cluster = make_cluster(origin, nullptr);
+  net::Loop loop;
+  std::optional<Slot> first(acquire(cluster).member), second(acquire(cluster).member);
+  const WaiterPtr picky = std::make_shared<Waiter>(loop, 0), plain = std::make_shared<Waiter>(loop, 0);
+  picky->tried = {first->shared()};
+  picky->others_only = true;
+  CHECK(acquire(cluster, kNow, picky).outcome == Outcome::busy);
+  CHECK(acquire(cluster, kNow, plain).outcome == Outcome::busy);
+  const MemberPtr failed = first->shared(), other = second->shared();
+  first.reset();
+  CHECK(plain->member == failed);
+  CHECK(picky->member == nullptr);
+  second.reset();
+  CHECK(picky->member == other);
+  for (const WaiterPtr& each : {picky, plain}) first.emplace(each->member);
+}
+
