@@ -82,14 +82,11 @@ net::Detached ClientConnection::run(ClientConnection* self) {
   Next next = self->proxy_protocol_ || self->greets_ ? Next::busy : self->next_turn();
   while (next != Next::leave) {
     if (next == Next::wait) {
-      // It has said a lot, and there is more: the others' turn first.
-      if (self->requests_ != 0 && self->stream_.maybe_readable()) co_await self->give_way();
       const net::Ready ready = co_await self->stream_.readable(self->wait_deadline(self->worker_.loop().coarse_now()));
       next = self->woken(ready);
     } else {
-      co_await self->busy();
-      if (++self->in_a_row_ % kStoriesInARow == 0) co_await self->give_way();
-      next = self->next_turn();
+      co_await self->busy(next);
+      next = next == Next::give_way ? Next::wait : self->next_turn();
     }
   }
   if (!self->broken_) co_await self->linger();
@@ -98,14 +95,14 @@ net::Detached ClientConnection::run(ClientConnection* self) {
   delete self;
 }
 
-net::Task<void> ClientConnection::give_way() { co_await net::yield(worker_.loop()); }
-
 ClientConnection::Next ClientConnection::next_turn() {
   if (!keep_alive_ || broken_) return Next::leave;
   if (!starved_) return take_turn();
   idle_ = unread().empty();
   if (!idle_) stream_.doubt();               // a client that has gone must not count until its head is due
-  return idle_ && requests_ != 0 && draining() ? Next::leave : Next::wait;
+  if (idle_ && requests_ != 0 && draining()) return Next::leave;
+  // It has said a lot, and there is more: the others' turn first.
+  return requests_ != 0 && stream_.maybe_readable() ? Next::give_way : Next::wait;
 }
 
 bool ClientConnection::draining() const { return worker_.shared().draining.load(std::memory_order_relaxed); }
@@ -130,8 +127,10 @@ ClientConnection::Next ClientConnection::take_turn() {
   return next_turn();
 }
 
-// What may suspend: the PROXY header, the TLS handshake, unsent answers, a request on the long way.
-net::Task<void> ClientConnection::busy() {
+// What may suspend: the PROXY header, the TLS handshake, unsent answers, a request on the long way, and the others' turn.
+net::Task<void> ClientConnection::busy(Next what) {
+  if (what == Next::give_way || ++in_a_row_ % kStoriesInARow == 0) co_await net::yield(worker_.loop());
+  if (what == Next::give_way) co_return;
   if (proxy_protocol_ || greets_) {
     bool welcome = true;
     if (proxy_protocol_) welcome = co_await read_proxy_header();

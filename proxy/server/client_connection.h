@@ -65,11 +65,11 @@ class ClientConnection final : public Client {
   ClientConnection* previous_in_worker = nullptr;
 
  private:
-  enum class Next : std::uint8_t { wait, busy, leave };
+  enum class Next : std::uint8_t { wait, give_way, busy, leave };
   Next next_turn();                                      // between two requests
   Next woken(net::Ready ready);                          // after a wait
   Next take_turn();
-  net::Task<void> busy();
+  net::Task<void> busy(Next what);
   enum class Taken : std::uint8_t { starved, story, blocked, closing };
   Taken take();
   void refuse(http::ParseFault fault);
@@ -82,7 +82,6 @@ class ClientConnection final : public Client {
   net::Task<void> linger();
   void flush_batch();
   SteadyTime wait_deadline(SteadyTime now) const;
-  net::Task<void> give_way();
   bool draining() const;
 
   // The worker's head is whoever's turn it is: what a connection has read of one lies here until its next turn.
@@ -113,8 +112,8 @@ class ClientConnection final : public Client {
   std::uint32_t requests_ = 0;
   std::uint32_t listener_;                               // index into the configuration's
   bool keep_alive_ = true, broken_ = false, starved_ = true, by_address_ = false, proxy_protocol_ = false, idle_ = true;
-  bool speaks_http2_ = false;                            // it has said so, and nothing was done about it yet
-  bool greets_ = false;                                  // a TLS handshake stands before the first request
+  bool speaks_http2_ : 1 = false;                        // it has said so, and nothing was done about it yet
+  bool greets_ : 1 = false;                              // a TLS handshake stands before the first request
   std::uint8_t in_a_row_ = 0;                            // stories
 };
 
