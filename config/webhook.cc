@@ -62,7 +62,8 @@ void check_webhook(const Webhook& hook, const std::string& setting, Context& con
   if (hook.url.empty()) return;                        // told already
   const std::size_t start = hook.url.find("://") + 3;
   const std::string authority = hook.url.substr(start, hook.url.find_first_of("/?", start) - start);
-  const auto host = http::parse_host_port(authority.substr(0, authority.find('{')));
+  const std::string front = authority.substr(0, authority.find('{'));
+  const auto host = http::parse_host_port(front);
   if (!host || host->host.empty()) {
     context.error(context.place_of(setting + ".url"), setting + ".url", "expected a host: variables may only stand behind it");
   } else if (const Result<Address> address = Address::parse(std::string(host->host) + ":" + (host->port.empty() ? "80" : std::string(host->port))); !address) {

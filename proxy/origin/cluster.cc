@@ -193,7 +193,9 @@ Grant Cluster::acquire(const Ask& ask, const IdleSource& idle, const WaiterPtr& 
         return grant;
     }
   }
-  if (waiter != nullptr && !enqueue(waiter)) grant.outcome = Grant::Outcome::queue_full;
+  if (waiter == nullptr) return grant;
+  if (!enqueue(waiter)) grant.outcome = Grant::Outcome::queue_full;
+  else roster_->pump(now);                    // those before it may wait for another server than the one that is free
   return grant;
 }
 

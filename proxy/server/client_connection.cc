@@ -132,6 +132,7 @@ net::Task<void> ClientConnection::busy(Next what) {
   if (what == Next::give_way || ++in_a_row_ % kStoriesInARow == 0) co_await net::yield(worker_.loop());
   if (what == Next::give_way) co_return;
   if (proxy_protocol_ || greets_) {
+    idle_ = false;                            // its request is on its way
     bool welcome = true;
     if (proxy_protocol_) welcome = co_await read_proxy_header();
     if (welcome && greets_) welcome = co_await shake_hands();

@@ -93,24 +93,32 @@ void Flight::release() {
   wake_all(lock);
 }
 
+std::uint64_t Flight::least_taken() const {
+  std::uint64_t least = view_.fill->size();
+  for (const Seat& seat : seats_) {
+    if (!seat.left) least = std::min(least, seat.taken);
+  }
+  return least;
+}
+
 std::uint64_t Flight::drop_taken() {
   const std::scoped_lock lock(mutex_);
-  std::uint64_t least = view_.fill->size();
-  for (const Seat& seat : seats_) least = std::min(least, seat.taken);
+  const std::uint64_t least = least_taken();
   view_.fill->drop_front(least);
   return view_.fill->size() - least;
 }
 
 void Flight::leave_slowest_behind() {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t least = view_.fill->size();
-  for (const Seat& seat : seats_) least = std::min(least, seat.taken);
-  std::erase_if(seats_, [least](const Seat& seat) { return seat.taken == least && !seat.looks; });
+  std::unique_lock lock(mutex_);
+  const std::uint64_t least = least_taken();
+  if (least == view_.fill->size()) return;      // nobody holds up anybody any more
+  for (Seat& seat : seats_) seat.left = seat.left || (seat.taken == least && !seat.looks);
+  wake_all(lock);
 }
 
 bool Flight::has_followers() {
   const std::scoped_lock lock(mutex_);
-  return !seats_.empty();
+  return std::any_of(seats_.begin(), seats_.end(), [](const Seat& seat) { return !seat.left; });
 }
 
 FlightView Flight::view() {
@@ -178,11 +186,16 @@ std::size_t Follower::pieces(std::uint64_t offset, std::uint64_t most, std::span
   const store::FillPtr& fill = flight_->view_.fill;
   covered = 0;
   const auto seat = std::find_if(flight_->seats_.begin(), flight_->seats_.end(), [this](const Flight::Seat& each) { return each.id == id_; });
-  left_behind_ = seat == flight_->seats_.end();
+  left_behind_ = seat == flight_->seats_.end() || seat->left;
   if (left_behind_ || fill == nullptr || fill->size() <= offset) return 0;
   const std::size_t count = fill->body(offset, std::min(most, fill->size() - offset), out, covered);
   seat->looks = covered > 0;
   return count;
+}
+
+bool Follower::look_left_behind() {
+  const std::scoped_lock lock(flight_->mutex_);
+  return std::any_of(flight_->seats_.begin(), flight_->seats_.end(), [this](const Flight::Seat& seat) { return seat.id == id_ && seat.left; });
 }
 
 void Follower::taken(std::uint64_t offset) {

@@ -88,7 +88,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   // From now on the body is only passed on: what every follower has taken is freed. Returns the bytes still held.
   std::uint64_t drop_taken();
   bool has_followers();
-  // Whoever holds up the others goes without the rest.
+  // Whoever holds up the others goes without the rest, and is told.
   void leave_slowest_behind();
 
   FlightView view();
@@ -102,7 +102,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
     std::uint64_t taken = 0;                  // bytes of the body that it no longer needs
     bool told = true;                         // a wake-up is on its way, or nobody waits for one yet
     bool looks = false;                       // between pieces() and taken(): the bytes must stay
+    bool left = false;                        // behind: what it has not taken is gone
   };
+  std::uint64_t least_taken() const;          // needs the lock
   void wake_all(std::unique_lock<std::mutex>& lock);
   void deliver(std::uint64_t seat);
 
@@ -137,7 +139,8 @@ class Follower {
   // Pieces of [offset, …) of the body; while it arrives they are good until taken() is called, and afterwards for as long as the fill.
   std::size_t pieces(std::uint64_t offset, std::uint64_t most, std::span<iovec> out, std::uint64_t& covered);
   void taken(std::uint64_t offset);
-  bool left_behind() const { return left_behind_; }           // known after pieces(): nothing more comes
+  bool left_behind() const { return left_behind_; }           // as of the last pieces(): nothing more comes
+  bool look_left_behind();                                    // now
   Flight& flight() { return *flight_; }
 
  private:

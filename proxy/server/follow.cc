@@ -171,7 +171,7 @@ net::Task<void> stream(Client& client, Request& request, Follower& seat, const F
       if (chunked) out.text("\r\n");
       offset += covered;
       account.body_bytes += covered;
-    } else if (view.stage == Stage::complete && offset >= promised) {
+    } else if (view.stage == Stage::complete && offset >= promised && !seat.left_behind()) {
       passing.finish();
       if (passing.failed()) {
         client.finish_uncleanly();
@@ -281,6 +281,10 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
       co_return Followed::answered;
     }
     view = flight.view();
+    if (seat.look_left_behind()) {                // it waited for a whole that will not be kept
+      append_failure(client, request, {origin::FailureKind::queue_timeout, "what its answer is made of is not kept", true}, account);
+      co_return Followed::answered;
+    }
   }
   const bool leader = visitor != nullptr;
   const std::string_view private_lines = leader ? std::string_view(visitor->led.private_lines) : std::string_view{};

@@ -280,8 +280,10 @@ void make_origin_fields(const Request& request, const Peer& peer, Purpose purpos
     element.append("for=");
     append_node(element, peer.address);
     if (!head.authority.empty()) element.append(";host=\"").append(head.authority).append("\"");
-    element.append(";proto=").append(peer.https ? "https" : "http");                // of the hop to us (RFC 7239 §5.4)
     const std::string_view before = trusted ? head.fields.combined(FieldId::forwarded, scratch) : std::string_view{};
+    // Of the hop to us (RFC 7239 §5.4), where those before say theirs; else it is all that the origin hears of the client's.
+    const bool https = before.empty() || for_all ? request.scheme == "https" : peer.https;
+    element.append(";proto=").append(https ? "https" : "http");
     add_appended(out, FieldId::forwarded, "Forwarded", for_all && !before.empty() ? nodes_of(before) : std::string(before), element);
   }
   const std::string_view version = head.major == 2 ? "2.0 " : head.minor == 0 ? "1.0 " : "1.1 ";

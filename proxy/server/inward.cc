@@ -121,6 +121,8 @@ std::unique_ptr<Request> make_keyed_request(Worker& worker, std::string_view key
   auto told = policy::request_of_key(key);
   const auto chosen = policy::fields_of_selector(selector);
   if (!told || !chosen) return nullptr;
+  const config::Forwarding& forwarding = worker.snapshot()->config->forwarding;
+  if (!told->forwarded_host.empty() && (!forwarding.x_forwarded || forwarding.trusted_proxies.empty())) return nullptr;     // no origin would hear of it
   for (const auto& [name, value] : *chosen) {                  // what both tell stands there once
     std::erase_if(told->fields, [&name = name](const auto& field) { return iequals(field.first, name); });
     if (name != "host") told->fields.emplace_back(name, value);

@@ -31,6 +31,7 @@ Warmer::Warmer(net::Loop& loop, std::vector<Worker*> workers, World world)
 Warmer::~Warmer() {
   *alive_ = false;
   if (run_ != nullptr) run_->cancel();
+  if (loading_ != nullptr) loading_->give_up();          // it would look at us afterwards
 }
 
 void Warmer::start() { net::spawn(keep_schedule(*this)); }

@@ -7,7 +7,7 @@ using namespace davenport::config;
 using namespace davenport::config::testing;
 
 TEST_CASE("webhooks are read in their order") {
-  const ConfigPtr config = with_base("[[purge.webhook]]\nurl = \"https://cdn.example/purge\"\nbody = '{\"tags\": {tags_json}}'\n"
+  const ConfigPtr config = with_base("[[purge.webhook]]\nurl = \"https://api.cdn-with-a-long-name.example/purge\"\nbody = '{\"tags\": {tags_json}}'\n"
                                      "[[purge.webhook]]\nurl = \"http://10.0.0.5{path}\"\nmethod = \"PURGE\"\nheaders = { Host = \"{host}\" }\nretries = 1\n");
   REQUIRE(config->purge.webhooks.size() == 2);
   CHECK(config->purge.webhooks[0].method == "POST");

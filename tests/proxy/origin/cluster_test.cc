@@ -389,3 +389,23 @@ TEST_CASE("who waits for another server than the one that failed it lets others 
   for (const WaiterPtr& each : {picky, plain}) first.emplace(each->member);
 }
 
+TEST_CASE("who comes while another one waits for a server of its own choice has what is free") {
+  config::Origin origin = settings(2);
+  origin.max_connections = 1;
+  const ClusterPtr cluster = make_cluster(origin, nullptr);
+  net::Loop loop;
+  std::optional<Slot> first(acquire(cluster).member), second(acquire(cluster).member);
+  const WaiterPtr picky = std::make_shared<Waiter>(loop, 0), late = std::make_shared<Waiter>(loop, 0);
+  picky->tried = {first->shared()};
+  picky->others_only = true;
+  const MemberPtr failed = first->shared();
+  CHECK(acquire(cluster, kNow, picky).outcome == Outcome::busy);
+  first.reset();
+  CHECK(picky->member == nullptr);
+  CHECK(acquire(cluster, kNow, late).outcome == Outcome::busy);
+  CHECK(late->member == failed);                     // served at once, for nobody would pump again
+  first.emplace(late->member);
+  second.reset();
+  second.emplace(picky->member);
+}
+
