@@ -25,7 +25,7 @@ constexpr Setting<Config> kFile[] = {
      "What this cache calls itself in Cache-Status, Via and Proxy-Status.", {.form = Form::token}},
     {"cache.memory", at<Config, &Config::cache, &Cache::memory_bytes>,
      "The memory that stored answers may take, with their heads, index and tags.",
-     {.low = kMiB, .high = 64 * kTiB, .reload = Reload::restart}},
+     {.low = kMiB, .high = 64 * kGiB, .reload = Reload::restart}},
     {"cache.max_object", at<Config, &Config::cache, &Cache::max_object_bytes>,
      "The largest answer that is stored; larger ones pass through. Where it is not written, it is at most a quarter of "
      "`cache.memory`.",

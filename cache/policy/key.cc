@@ -77,7 +77,7 @@ bool has_percent(std::string_view text) { return text.find('%') != std::string_v
 constexpr std::string_view kPlainInPath = "!$&'()*+,;=:@", kPlainInQuery = "!$'()*,:@/?";
 
 void append_spelled(std::string& out, std::string_view text, std::string_view also) {
-  if (has_percent(text)) http::append_normalized(out, text, also);
+  if (has_percent(text) && !http::has_stray_percent(text)) http::append_normalized(out, text, also);
   else out.append(text);
 }
 
@@ -224,7 +224,7 @@ bool read_purge_url(PurgeUrl& out, std::string_view url, std::string_view defaul
   std::string host;
   append_lower(host, authority->host);
   const std::string_view path = parts->path.empty() ? std::string_view("/") : parts->path;
-  const config::Route* route = config::find_route(config, host, path);
+  const config::Route* route = config::route_for(config, host, path);      // as requests are routed, however they spell it
   out.host = route ? canonical_host(*route, host) : std::string_view(host);
   out.rules = route ? &route->cache : &kNoRules;
   return true;

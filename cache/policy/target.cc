@@ -12,10 +12,14 @@ std::string_view scheme_of(const http::RequestHead& request, std::string_view sc
 
 std::string spelled(std::string_view path, std::string_view query, bool has_query) {
   std::string out;
-  http::append_normalized(out, path.empty() ? "/" : path);
+  const auto append = [&out](std::string_view text) {
+    if (http::has_stray_percent(text)) out.append(text);
+    else http::append_normalized(out, text);
+  };
+  append(path.empty() ? "/" : path);
   if (has_query) {
     out += '?';
-    http::append_normalized(out, query);
+    append(query);
   }
   return out;
 }

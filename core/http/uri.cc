@@ -129,6 +129,13 @@ std::optional<UriParts> parse_http_uri(std::string_view uri) {
 
 bool is_target_char(unsigned char c) { return bytes::is(static_cast<char>(c), bytes::kTarget); }
 
+bool has_stray_percent(std::string_view text) {
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3)) {
+    if (text.size() - at < 3 || bytes::hex_value(text[at + 1]) < 0 || bytes::hex_value(text[at + 2]) < 0) return true;
+  }
+  return false;
+}
+
 void append_normalized(std::string& out, std::string_view text, std::string_view also) {
   constexpr std::string_view kUpper = "0123456789ABCDEF";
   std::size_t from = 0;

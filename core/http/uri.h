@@ -33,6 +33,9 @@ bool is_target_char(unsigned char c);
 // For keys and purges: what is forwarded is not changed.
 // `also`: reserved characters that are decoded too, where the caller knows that they delimit nothing.
 void append_normalized(std::string& out, std::string_view text, std::string_view also = {});
+// Is there a percent sign that begins no escape? Such a text has no equivalent spellings: what one origin decodes of it another does not,
+// and decoding the rest could make of it what somebody else has written ("%%36%31" would be "%61").
+bool has_stray_percent(std::string_view text);
 
 // Appends the host in lower case, without a trailing dot.
 void append_host(std::string& out, std::string_view host);

@@ -47,7 +47,11 @@ int TlsSession::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* go
     const Io io = self.stream_.receive(&piece, 1, size);
     if (io.status == Io::Status::ok) {
       *got = io.bytes;
-      return 1;
+      // Records that carry nothing (renegotiations, new keys, empty ones) cost us work and answers, and could go on without end.
+      self.dry_bytes_ += io.bytes;
+      if (!self.shaken_ || self.dry_bytes_ <= kDryBytes) return 1;
+      errno = EPROTO;
+      return 0;
     }
     if (io.status == Io::Status::end) {
       self.ended_ = true;
@@ -200,6 +204,7 @@ Io TlsSession::readv(const iovec* pieces, int count) {
         last = after_failure(result);
         break;
       }
+      dry_bytes_ = 0;
       at += got;
       room -= got;
       total += got;
@@ -223,6 +228,7 @@ Io TlsSession::peek(char* into, std::size_t size) {
   std::size_t got = 0;
   const int result = SSL_peek_ex(ssl_.get(), into, size, &got);
   const Io io = result == 1 ? Io{Io::Status::ok, got, 0} : after_failure(result);
+  flush();                                           // an alert is this connection's to send
   if (io.status != Io::Status::again) stream_.readable_ = true;
   return io;
 }

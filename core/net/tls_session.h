@@ -41,6 +41,7 @@ class TlsSession {
  private:
   static constexpr std::size_t kRecord = 16 << 10;
   static constexpr std::size_t kGather = 64 << 10;
+  static constexpr std::size_t kDryBytes = 64 << 10;         // in a row that bring no byte of content: a few records
   struct SslFree {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
@@ -61,6 +62,7 @@ class TlsSession {
   std::string before_;                // bytes that were read before TLS began (behind a PROXY header)
   std::string held_;                  // records that the socket has not taken
   bool owed_ = false;                 // one plain byte of the last call was sealed and not reported
+  std::size_t dry_bytes_ = 0;                        // since the last byte of content
   bool shaken_ = false, ended_ = false, silent_ = false;
   bool failed_ = false;               // the records make no sense any more
   bool broken_ = false;               // the socket takes nothing any more

@@ -1,5 +1,8 @@
 #include "proxy/server/answer.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "core/base/text.h"
 #include "core/http/grammar.h"
 #include "core/http/serializer.h"
@@ -91,7 +94,7 @@ void record(Worker& worker, const http::RequestHead& request, const Peer& peer, 
   line.http_major = request.major;
   line.http_minor = request.major == 2 ? 0 : request.minor;
   line.bytes_out = account.body_bytes;
-  line.duration_us = static_cast<std::uint32_t>(took.count());
+  line.duration_us = static_cast<std::uint32_t>(std::clamp<std::int64_t>(took.count(), 0, std::numeric_limits<std::uint32_t>::max()));      // 71 minutes at most
   line.origin_us = static_cast<std::uint32_t>(account.origin_time.count());
   line.reason = account.reason;
   line.has_reason = account.has_reason;

@@ -265,7 +265,7 @@ net::Task<Followed> follow(Client& client, Request& request, Follower& seat, Vis
   seat.attend();
   FlightView view = flight.view();
   while (view.stage == Stage::asking ||
-         (view.stage == Stage::streaming && ((range && needs_whole(request, *view.head)) || waits_to_unpack(worker, request, view)))) {
+         (view.stage == Stage::streaming && ((range && view.storing == policy::Storing::stored && needs_whole(request, *view.head)) || waits_to_unpack(worker, request, view)))) {
     const bool may_leave = if_slow && view.stage == Stage::asking;
     const SteadyTime deadline = may_leave ? request.now.steady + rules.stale_if_slow : client.worker().loop().now() + kFlightWait;
     const net::Wake wake = co_await seat.changed().wait(deadline);

@@ -47,6 +47,8 @@ policy::Storing meaning_of(store::PutResult put) {
   __builtin_unreachable();
 }
 
+constexpr std::uint64_t kMostTaggedBytes = 16 << 20;      // of a larger body a hash would hold up the worker's other clients
+
 // A tag of our own making (policy/validate.h): the same for the same content, here and elsewhere, however it arrived. A chain of hashes
 // over blocks of one size, because a fill's pieces have any.
 std::string etag_of(const store::Fill& fill) {
@@ -176,7 +178,7 @@ policy::Storing commit(Worker& worker, const Landing& landing, store::StoredPtr&
   }
   std::string text = stored_head_text(head.status, head.reason, head.fields, landing.fill->size());
   // So that clients can validate what came without a tag. An origin never sees it (policy/coding.h origin_tags()).
-  if (head.status == 200 && landing.fill->size() != 0 && !head.fields.has(http::FieldId::etag)) {
+  if (head.status == 200 && landing.fill->size() != 0 && landing.fill->size() <= kMostTaggedBytes && !head.fields.has(http::FieldId::etag)) {
     text.resize(text.size() - 2);                  // the empty line
     http::append_field(text, "ETag", etag_of(*landing.fill));
     text.append("\r\n");

@@ -8,8 +8,11 @@ namespace davenport::server {
 
 using policy::Coding;
 
+constexpr std::uint32_t kMostEncoders = 64;    // at once on a worker, of up to 2 MiB each; others get what they can have uncoded
+
 
 Passing::~Passing() {
+  end_encoder();
   if (in_bytes_ == 0) return;
   client_.worker().metrics().passed_coded.add();
   client_.worker().metrics().passed_bytes_in.add(in_bytes_);
@@ -19,8 +22,10 @@ Passing::~Passing() {
 void Passing::choose(int status, const http::Fields& response, std::optional<std::uint64_t> length, bool passed) {
   coding_ = coding_on_the_way(client_.worker(), request_, status, response, length, passed);
   if (!codes()) return;
-  encoder_ = make_passing_encoder(coding_, request_.rules().compression);
+  std::uint32_t& live = client_.worker().passing_encoders();
+  if (live < kMostEncoders) encoder_ = make_passing_encoder(coding_, request_.rules().compression);
   if (encoder_ == nullptr) coding_ = Coding::identity;
+  else ++live;
 }
 
 http::Fields Passing::fields(const http::Fields& of) const {
@@ -33,7 +38,7 @@ http::Fields Passing::fields(const http::Fields& of) const {
 }
 
 void Passing::feed(std::string_view bytes, transform::Flush flush) {
-  if (!codes() || failed_) return;
+  if (encoder_ == nullptr || failed_) return;
   in_bytes_ += bytes.size();
   since_pause_ += bytes.size();
   coded_.clear();
@@ -61,7 +66,16 @@ void Passing::flush() {
   feed({}, transform::Flush::sync);
 }
 
-void Passing::finish() { feed({}, transform::Flush::end); }
+void Passing::finish() {
+  feed({}, transform::Flush::end);
+  end_encoder();                               // a reader may take its time for what has been coded
+}
+
+void Passing::end_encoder() {
+  if (encoder_ == nullptr) return;
+  encoder_.reset();
+  --client_.worker().passing_encoders();
+}
 
 net::Task<void> Passing::pause() {
   if (since_pause_ < kSliceBytes) co_return;

@@ -48,7 +48,8 @@ class Passing {
   const Request& request_;
   Account& account_;
   policy::Coding coding_ = policy::Coding::identity;
-  std::unique_ptr<transform::Encoder> encoder_;
+  void end_encoder();
+  std::unique_ptr<transform::Encoder> encoder_;          // until the end of the body
   std::string coded_;
   std::uint64_t in_bytes_ = 0, out_bytes_ = 0, since_pause_ = 0;
   bool failed_ = false, unflushed_ = false;

@@ -56,6 +56,7 @@ class Worker {
   warm::Sketch& sketch() { return sketch_; }
   HotTable& hot() { return hot_; }
   WantsMemo& wants() { return wants_; }
+  std::uint32_t& passing_encoders() { return passing_encoders_; }      // that code a body on its way, now
 
   // Scratch: valid until the next suspension.
   std::vector<char>& read_buffer() { return read_buffer_; }
@@ -85,6 +86,7 @@ class Worker {
   std::unique_ptr<observe::AccessLogRing> ring_;
   warm::Sketch sketch_;
   HotTable hot_;
+  std::uint32_t passing_encoders_ = 0;
   WantsMemo wants_;
   std::unique_ptr<Tick> tick_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

@@ -139,6 +139,7 @@ TEST_CASE("key collisions: two resources never share an answer, whatever their n
            Pair{"shop.test", "/k%00", "shop.test", "/k", false, "a hidden NUL"}, Pair{"shop.test", "/k%0d%0aX", "shop.test", "/kX", false, "hidden ends of lines"},
            Pair{"shop.test", "/%6b", "shop.test", "/k", true, "RFC 3986 §6.2.2.2"}, Pair{"shop.test", "/%c3%a9", "shop.test", "/%C3%A9", true, "§6.2.2.1"},
            Pair{"shop.test", "/%256b", "shop.test", "/%6b", false, "hidden twice"}, Pair{"shop.test", "/%%36%62", "shop.test", "/k", false, "a percent sign that means itself"},
+           Pair{"shop.test", "/%%32Fb", "shop.test", "/%2Fb", false, "one that would begin an escape"}, Pair{"shop.test", "/s?q=%%433%A9", "shop.test", "/s?q=%C3%A9", false, "the same in a query"},
            Pair{"shop.test", "/k", "SHOP.Test", "/k", true, "RFC 3986 §6.2.2.1"}, Pair{"shop.test", "/k", "shop.test.", "/k", false, "the root's dot, which the origin sees"},
            Pair{"shop.test", "/k", "shop.test:80", "/k", true, "RFC 9110 §4.2.3: the default port"}, Pair{"shop.test", "/k", "shop.test:", "/k", true, "an empty port"},
            Pair{"shop.test", "/k", "shop.test:8080", "/k", false, "another port"}, Pair{"shop.test", "/k", "shop.test:443", "/k", false, "another scheme's port"},

@@ -450,4 +450,20 @@ TEST_CASE("curl agrees") {
   }
 }
 
+TEST_CASE("records that carry nothing may come, but not without end") {
+  Shop shop;
+  shop.origin.on("GET", "/a").reply(200, kFresh, "a");
+  const Proxy proxy(shop.config);
+  Client honest(proxy.port(), shop.trusting()), hostile(proxy.port(), shop.trusting());
+  for (int i = 0; i < 3; ++i) {
+    for (int key = 0; key < 20; ++key) CHECK(honest.tls().new_key());
+    CHECK(honest.get("/a").body == "a");
+  }
+  bool taken = true;
+  for (int key = 0; key < 20'000 && taken; ++key) taken = hostile.tls().new_key();
+  hostile.send_request("GET", "/a");
+  CHECK(hostile.read().status == 0);
+  CHECK(honest.get("/a").body == "a");
+}
+
 TEST_SUITE_END();

@@ -80,6 +80,8 @@ Socket::Got TlsLayer::read(std::string& append_to, std::size_t at_most) {
   return Socket::Got::reset;
 }
 
+bool TlsLayer::new_key() { return SSL_key_update(ssl_, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl_) == 1; }
+
 void TlsLayer::close_notify() { SSL_shutdown(ssl_); }
 
 TlsFacts TlsLayer::facts() const {

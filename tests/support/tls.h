@@ -55,6 +55,7 @@ class TlsLayer {
   bool write(std::string_view bytes);
   Socket::Got read(std::string& append_to, std::size_t at_most);
   void close_notify();
+  bool new_key();                                  // TLS 1.3: a KeyUpdate, which carries nothing; false: the peer is gone
   TlsFacts facts() const;
   static int keep_session(ssl_st* ssl, ssl_session_st* session);   // OpenSSL's callback
   TlsResume session() const { return session_; }  // TLS 1.3: after the first read

@@ -58,6 +58,8 @@ TEST_CASE("equivalent spellings share a key, others do not (RFC 3986 §6.2.2, RF
            Row{"shop/x?a=%41", "shop/x?a=A", true, "in the query too"},
            Row{"shop/x?a=1%26b=2", "shop/x?a=1&b=2", false, "but no separators"},
            Row{"shop/100%", "shop/100%25", false, "a percent sign that codes nothing is itself"},
+           Row{"shop/%%32Fb", "shop/%2Fb", false, "nor begins one with what stands behind it"}, Row{"shop/p%2%38", "shop/p%28", false, "nor ends one"},
+           Row{"shop/x?q=%%433%A9", "shop/x?q=%C3%A9", false, "in the query neither"},
            Row{"shop/x", "shop/x?", false, "an empty query is not none"},
            Row{"shop/x?a", "shop/x?b", false, "different queries"},
            Row{"shop/x?a&b", "shop/x?b&a", false, "the order of parameters counts"},
@@ -268,6 +270,12 @@ TEST_CASE("a purge names a resource as a request's key does") {
     CHECK(purge_resource(row.url, "shop:8080", config) == row.resource);
   }
   CHECK(purge_resource("/x", "", config).empty());
+  config::Config by_path;
+  by_path.routes.resize(2);
+  by_path.routes[0].path = "/";
+  by_path.routes[1].path = "/shop";
+  by_path.routes[1].cache.drop_parameters = {"utm_*"};
+  CHECK(purge_resource("http://h/%73hop/cart?utm_x=1", "", by_path) == "h/shop/cart");      // the route of the path, however it is spelled
   // The same bytes as a request's.
   CHECK(purge_resource("https://WWW.shop/a%41?b&a&utm_x", "", config) == resource("shop/aA?a&b"));
 }
