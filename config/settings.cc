@@ -61,7 +61,7 @@ constexpr Setting<Config> kFile[] = {
     {"limits.send_timeout", limit<&ClientLimits::send_timeout>,
      "A client that takes nothing of its answer for so long is closed.", {.low = 100, .high = kHour}},
     {"limits.idle_timeout", limit<&ClientLimits::idle_timeout>,
-     "How long a connection stays open between two requests.", {.low = 100, .high = 24 * kHour}},
+     "How long a connection stays open between two requests. A tunnel (WebSocket) may be silent for ten times as long.", {.low = 100, .high = 24 * kHour}},
     {"limits.requests_per_connection", limit<&ClientLimits::requests_per_connection>,
      "Requests after which a connection is closed. 0: no limit."},
     {"limits.connections", limit<&ClientLimits::connections>,

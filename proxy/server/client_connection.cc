@@ -183,7 +183,7 @@ ClientConnection::Taken ClientConnection::take() {
   starved_ = false;
   std::string_view in(buffer.data(), size);
   Taken result = Taken::starved;
-  const Now now = read_clocks();
+  const Now now{read_wall_clock(), read_coarse_clock()};      // a hit takes no time that is worth a better one
   http::RequestHead& head = worker_.head();
   Output& out = worker_.output();
   http::RequestParser parser(head_limits_of_->config->limits.head);
@@ -221,7 +221,7 @@ ClientConnection::Taken ClientConnection::take() {
                   (limits.requests_per_connection == 0 || requests_ < limits.requests_per_connection);
     Looked looked;
     if (!answer_now(worker_, peer_, head, keep_alive_, now, out, looked)) {
-      request_ = take_request(worker_, peer_, head, in.substr(0, parsed.consumed), now, looked);
+      request_ = take_request(worker_, peer_, head, in.substr(0, parsed.consumed), {now.wall, read_steady_clock()}, looked);
       in.remove_prefix(parsed.consumed);
       result = Taken::story;
       break;
