@@ -85,15 +85,7 @@ std::vector<NamedValue> readable_selector(std::string_view selector) {
 
 http::Fields fields_of_head(std::string_view head) {
   http::Fields fields;
-  std::size_t at = http::status_line_of(head).size();
-  while (at < head.size()) {
-    const std::size_t end = std::min(head.find("\r\n", at), head.size());
-    const std::string_view line = head.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) break;
-    fields.add(line.substr(0, colon), line.substr(std::min(line.find_first_not_of(" \t", colon + 1), line.size())));
-    at = end + 2;
-  }
+  http::read_lines(head, fields);
   return fields;
 }
 

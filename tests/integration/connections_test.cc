@@ -485,7 +485,7 @@ TEST_CASE("a tunnel in which one side alone speaks goes on") {
   origin.on("GET", "/push").websocket().run([](Exchange& exchange) {
     for (int i = 0; i < 30; ++i) {
       if (!exchange.wire.socket().send_all("tick")) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(60));
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));     // the shape of the input, not a wait
     }
   }).close();
   Client client = proxy.client();
